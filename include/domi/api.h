@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Linkage of public functions. */
+#ifndef DOMI_API_H
+#define DOMI_API_H
+
+#define DOMI_API __attribute__((visibility("default")))
+
+/* A port option: a free port, chosen by the system. 0 means no listener. */
+#define DOMI_PORT_ANY (-1)
+
+#endif

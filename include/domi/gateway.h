@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Gateways: nodes that face users, and link them to the groups of zones. */
+#ifndef DOMI_GATEWAY_H
+#define DOMI_GATEWAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "domi/api.h"
+#include "domi/frame.h"
+#include "domi/log.h"
+#include "domi/reason.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s;
+struct domi_registry;
+struct domi_gateway;
+
+/*
+ * A user's connection. It is the library's; valid from on_connect until
+ * on_disconnect has returned.
+ */
+struct domi_session;
+
+/* What a full send queue means for its session. */
+enum domi_send_policy {
+    DOMI_SEND_CLOSE = 0,   /* the session is closed, with a reason */
+    DOMI_SEND_DROP_NEWEST, /* the frame that does not fit is dropped */
+    DOMI_SEND_DROP_OLDEST, /* the oldest unsent frames give way */
+};
+
+/* What to do with a new session. */
+enum domi_verdict {
+    DOMI_ACCEPT = 0,
+    DOMI_REFUSE,
+    DOMI_LATER, /* domi_session_accept or domi_session_refuse will follow */
+};
+
+/* A place that a session is attached to: a group in a zone. */
+struct domi_target {
+    uint64_t id;    /* of the link to the zone; not 0 */
+    uint64_t group;
+};
+
+/* The session's handshake is whole. Nothing it sends is read before it is
+   accepted. [loop] */
+typedef enum domi_verdict (*domi_connect_fn)(struct domi_gateway *gateway,
+                                             struct domi_session *session,
+                                             void *user);
+
+/* The session is gone; every session of on_connect ends here, refused ones
+   included. [loop] */
+typedef void (*domi_disconnect_fn)(struct domi_gateway *gateway,
+                                   struct domi_session *session,
+                                   enum domi_reason reason, void *user);
+
+/* A frame of a type from 50 up that a user sent to the gateway. [loop] */
+typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
+                                        struct domi_session *session,
+                                        const struct domi_frame *frame,
+                                        void *user);
+
+/*
+ * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED
+ * or GROUP_CLOSED. The user has been told by a notice. Not called for what the
+ * gateway does itself, nor for sessions that disconnect. [loop]
+ */
+typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
+                               struct domi_session *session,
+                               const struct domi_target *target,
+                               enum domi_reason reason, void *user);
+
+/*
+ * The outcome of domi_gateway_call: `status` is 0, and the session is attached
+ * to `target`; or a negative code and `target` is NULL: DOMI_E_NO_ZONE,
+ * DOMI_E_ZONE_LOST when the link could not be opened, DOMI_E_TOO_MANY,
+ * DOMI_E_SESSION_GONE (`session` is then NULL), UV_ENOMEM. [loop]
+ */
+typedef void (*domi_call_fn)(struct domi_gateway *gateway,
+                             struct domi_session *session, int status,
+                             const struct domi_target *target, void *user);
+
+/* The gateway has been closed; its memory is freed when this returns. */
+typedef void (*domi_gateway_close_fn)(struct domi_gateway *gateway,
+                                      void *user);
+
+/*
+ * All fields may be 0 or NULL, which means the default. Strings are copied by
+ * domi_gateway_new; the registry must live until the close callback.
+ */
+struct domi_gateway_options {
+    const char *name;     /* of the service; "gateway" */
+    const char *host;     /* bound and told to others; "127.0.0.1" */
+    int tcp_port;         /* for users; DOMI_PORT_ANY: a free one; 0: none */
+    int http_port;        /* for pages and WebSocket; as above */
+    const char *ws_path;  /* where WebSocket is; "/ws" */
+    const char *web_root; /* folder of static files; NULL: none */
+    int version;          /* of the service; 1 */
+    const int *id;        /* node id, 0 to 1022; NULL: the registry gives it */
+
+    struct domi_registry *registry; /* NULL: a local one of its own */
+
+    uint32_t frame_limit;      /* bytes, from users; 64 KiB */
+    uint32_t link_frame_limit; /* bytes, from zones; 1 MiB */
+    size_t send_limit;         /* bytes waiting for one user; 1 MiB */
+    enum domi_send_policy send_policy;
+    size_t link_send_limit;    /* bytes waiting for one zone; 16 MiB; users
+                                  who send to it are slowed from half on */
+    unsigned handshake_ms;     /* until the magic is whole; 5,000 */
+    unsigned silence_ms;       /* without a byte from a peer; 10,000 */
+    unsigned heartbeat_ms;     /* between heartbeats to zones; 5,000 */
+    unsigned link_open_ms;     /* until a link is open; 5,000 */
+    unsigned targets;          /* attachments of one session; 256 */
+    unsigned sessions;         /* at most; 0: as descriptors allow */
+
+    domi_connect_fn on_connect;       /* NULL: all are accepted */
+    domi_disconnect_fn on_disconnect;
+    domi_detach_fn on_detach;
+    domi_log_fn log;                  /* NULL: no log */
+    void *user;                       /* for these callbacks */
+};
+
+/* What a gateway has done and refused since its start. */
+struct domi_gateway_stats {
+    uint64_t sessions;       /* open now */
+    uint64_t links;          /* open now */
+    uint64_t frames_in;      /* from users */
+    uint64_t frames_out;     /* to users */
+    uint64_t dropped_queue;  /* frames for users with a full queue */
+    uint64_t dropped_target; /* frames for a target just left or lost */
+    uint64_t accept_pauses;  /* times when descriptors were short */
+    uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
+    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason */
+};
+
+/*
+ * A gateway on the application's loop, which must outlive it. `options` may
+ * be NULL. NULL when memory is short. [loop]
+ */
+DOMI_API struct domi_gateway *
+domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
+
+/*
+ * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
+ * option), DOMI_E_STATE when started before, DOMI_E_WEBSOCKET, UV_EADDRINUSE
+ * and other codes of bind. After an error the gateway can only be closed.
+ * [loop]
+ */
+DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
+
+/*
+ * Leaves the registry, closes the listeners, tells the users that the node is
+ * stopping, closes their sessions and the links, and calls `on_close` in a
+ * later turn of the loop. A second call has no effect. [loop]
+ */
+DOMI_API void domi_gateway_close(struct domi_gateway *gateway,
+                                 domi_gateway_close_fn on_close, void *user);
+
+/*
+ * Calls `handler` for frames of `type` that users send to the gateway; such
+ * types cannot be sent on to groups by users. NULL takes it away.
+ * DOMI_E_TYPE_RESERVED for types below 50; DOMI_E_TYPE_TAKEN; UV_ENOMEM.
+ * [loop]
+ */
+DOMI_API int domi_gateway_handle(struct domi_gateway *gateway, uint16_t type,
+                                 domi_gateway_handler_fn handler, void *user);
+
+/*
+ * Finds the zone of `service` that holds `group`, opens the link to it if
+ * there is none, and attaches the session, so that the user may send frames
+ * to the group and the zone may send to the user. `on_called` is called
+ * exactly once, perhaps before this returns. Attaching again is harmless.
+ * Errors are those of `on_called`; it is then not called. [loop]
+ */
+DOMI_API int domi_gateway_call(struct domi_gateway *gateway,
+                               struct domi_session *session,
+                               const char *service, uint64_t group,
+                               domi_call_fn on_called, void *user);
+
+/* The session of this id, or NULL. [loop] */
+DOMI_API struct domi_session *domi_gateway_find(struct domi_gateway *gateway,
+                                                uint64_t id);
+
+/*
+ * Answers DOMI_LATER. A refused user is told the reason and closed. A call
+ * for a session that waits for no answer has no effect. [loop]
+ */
+DOMI_API void domi_session_accept(struct domi_session *session);
+DOMI_API void domi_session_refuse(struct domi_session *session);
+
+DOMI_API uint64_t domi_session_id(const struct domi_session *session);
+
+/* The peer's address as text, such as "192.0.2.7:51234". Borrowed: valid as
+   long as the session. [loop] */
+DOMI_API const char *domi_session_address(struct domi_session *session);
+
+/* A pointer of the application's, NULL at first. [loop] */
+DOMI_API void domi_session_set_data(struct domi_session *session, void *data);
+DOMI_API void *domi_session_data(const struct domi_session *session);
+
+/*
+ * Sends a frame to the user. 0; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH when
+ * it is longer than the link frame limit; DOMI_E_QUEUE_FULL when the policy
+ * dropped it or closed the session; UV_ENOMEM. [loop]
+ */
+DOMI_API int domi_session_send(struct domi_session *session, uint16_t type,
+                               const void *data, uint32_t size);
+
+/*
+ * Sends a frame to a group that the session is attached to, in the gateway's
+ * own name: the handler sees the gateway as the sender (see
+ * domi_user_is_gateway). It reaches the group before what the user sends
+ * later. 0; DOMI_E_NOT_ATTACHED; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH;
+ * DOMI_E_QUEUE_FULL. [loop]
+ */
+DOMI_API int domi_session_send_zone(struct domi_session *session,
+                                    const struct domi_target *target,
+                                    uint16_t type, const void *data,
+                                    uint32_t size);
+
+/*
+ * Ends an attachment; the group's on_leave is called with LEFT. A frame that
+ * the user sent before it knew is dropped and counted. DOMI_E_NOT_ATTACHED
+ * when there is none. [loop]
+ */
+DOMI_API int domi_session_leave(struct domi_session *session,
+                                const struct domi_target *target);
+
+/*
+ * Closes the session: what is queued is sent if it can be sent at once, the
+ * user is told `reason` and `text` (UTF-8, may be NULL), groups see
+ * DISCONNECTED. on_disconnect is called in a later turn of the loop. [loop]
+ */
+DOMI_API void domi_session_kick(struct domi_session *session,
+                                enum domi_reason reason, const char *text);
+
+/* The node id, or -1 before the registry has given one. [loop] */
+DOMI_API int domi_gateway_id(const struct domi_gateway *gateway);
+
+/* The ports that are listened on; 0 for none. [loop] */
+DOMI_API int domi_gateway_tcp_port(const struct domi_gateway *gateway);
+DOMI_API int domi_gateway_http_port(const struct domi_gateway *gateway);
+
+/* [loop] */
+DOMI_API void domi_gateway_stats(const struct domi_gateway *gateway,
+                                 struct domi_gateway_stats *stats);
+
+/* A pointer of the application's, NULL at first. [loop] */
+DOMI_API void domi_gateway_set_data(struct domi_gateway *gateway, void *data);
+DOMI_API void *domi_gateway_data(const struct domi_gateway *gateway);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a session was closed, a user left a group, or a frame was refused. */
+#ifndef DOMI_REASON_H
+#define DOMI_REASON_H
+
+#include "domi/api.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The numbers go over the wire, in notices to users and in frames between
+ * gateway and zone: a row keeps its number for ever.
+ */
+#define DOMI_REASON_MAP(XX)                                                    \
+    XX(NONE, 0, "no reason given")                                             \
+    XX(LEFT, 1, "left")                                                        \
+    XX(DISCONNECTED, 2, "disconnected")                                        \
+    XX(GATEWAY_LOST, 3, "gateway lost")                                        \
+    XX(KICKED, 4, "kicked")                                                    \
+    XX(GROUP_CLOSED, 5, "group closed")                                        \
+    XX(ZONE_LOST, 6, "zone lost")                                              \
+    XX(STOPPING, 7, "the node is stopping")                                    \
+    XX(PEER_CLOSED, 8, "the peer closed the connection")                       \
+    XX(EXIT, 9, "the peer said exit")                                          \
+    XX(SOCKET, 10, "the connection failed")                                    \
+    XX(BAD_MAGIC, 11, "the first bytes are not domi's magic")                  \
+    XX(HANDSHAKE_TIMEOUT, 12, "the handshake took too long")                   \
+    XX(SILENT, 13, "nothing was heard for too long")                           \
+    XX(FRAME_LENGTH, 14, "frame length below 8 or above the limit")            \
+    XX(FRAME_EXTEND, 15, "extend larger than the frame's body")                \
+    XX(FORBIDDEN_TYPE, 16, "a frame type that this peer may not send")         \
+    XX(UNKNOWN_TYPE, 17, "a frame type without a handler")                     \
+    XX(FORBIDDEN_INNER_TYPE, 18, "an inner type that users may not send")      \
+    XX(NOT_ATTACHED, 19, "a group that this user is not attached to")          \
+    XX(BAD_BODY, 20, "a frame whose body has a wrong size or content")         \
+    XX(QUEUE_FULL, 21, "the peer reads too slowly")                            \
+    XX(REFUSED, 22, "refused by the application")                              \
+    XX(BAD_MESSAGE, 23, "a WebSocket message that is not one frame")           \
+    XX(NOT_MEMBER, 24, "not a member of the group")                            \
+    XX(NO_GROUP, 25, "no such group")                                          \
+    XX(MEMORY, 26, "out of memory")                                            \
+    XX(TOO_MANY, 27, "a limit on the number of objects is reached")
+
+enum domi_reason {
+#define XX(name, number, text) DOMI_REASON_##name = number,
+    DOMI_REASON_MAP(XX)
+#undef XX
+    DOMI_REASON_COUNT
+};
+
+/*
+ * The text of a reason, or "unknown reason" for a number that is none.
+ * Static memory. [any]
+ */
+DOMI_API const char *domi_reason_text(unsigned reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

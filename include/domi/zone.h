@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Zones: nodes that hold groups, and run their handlers on workers. */
+#ifndef DOMI_ZONE_H
+#define DOMI_ZONE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "domi/api.h"
+#include "domi/group.h"
+#include "domi/log.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s;
+struct domi_registry;
+struct domi_zone;
+
+/*
+ * Asked on the worker when a frame names a group that does not exist. `group`
+ * has just been made: set its handlers and return 0, or return another number
+ * to refuse it; the frame is then dropped, counted and logged, and the
+ * group's memory freed without callbacks. Called by several workers at once,
+ * for different groups. [handler]
+ */
+typedef int (*domi_zone_group_fn)(struct domi_zone *zone,
+                                  struct domi_group *group, void *user);
+
+/* The zone has been closed; its memory is freed when this returns. [loop] */
+typedef void (*domi_zone_close_fn)(struct domi_zone *zone, void *user);
+
+/*
+ * All fields may be 0 or NULL, which means the default. Strings are copied by
+ * domi_zone_new; the registry must live until the zone's close callback.
+ */
+struct domi_zone_options {
+    const char *name; /* of the service; "zone" */
+    const char *host; /* bound and told to others, an address; "127.0.0.1" */
+    int tcp_port;     /* for gateways; DOMI_PORT_ANY: a free one; 0: none */
+    int http_port;    /* health and such; as above */
+    int version;      /* of the service; 1 */
+    const int *id;    /* node id, 0 to 1022; NULL: the registry gives one */
+
+    struct domi_registry *registry; /* NULL: a local one of its own */
+
+    unsigned workers;    /* threads; cores less one, at least one */
+    int no_workers;      /* not 0: handlers run on the loop, no threads */
+    size_t ring_size;    /* bytes of each ring, a power of two; 1 MiB, at
+                            least twice the frame limit */
+    uint32_t frame_limit;      /* bytes, from gateways; 1 MiB */
+    size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
+    unsigned handshake_ms;     /* until the magic is whole; 5,000 */
+    unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
+    unsigned handler_limit_ms; /* reported when exceeded; 100 */
+
+    domi_zone_group_fn on_group; /* NULL: unknown groups are refused */
+    domi_log_fn log;             /* NULL: no log */
+    void *user;                  /* for on_group and log */
+};
+
+/* What a zone has done and refused since its start. */
+struct domi_zone_stats {
+    uint64_t links;            /* open now */
+    uint64_t frames_in;        /* taken for groups */
+    uint64_t frames_out;       /* sent over links */
+    uint64_t dropped_no_group; /* frames for groups that do not exist */
+    uint64_t dropped_no_handler;
+    uint64_t slow_handlers;    /* calls longer than handler_limit_ms */
+    uint64_t pauses;           /* reading stopped because a ring was full */
+    uint64_t closed[DOMI_REASON_COUNT]; /* links, by reason */
+};
+
+/*
+ * A zone on the application's loop, which must outlive it. `options` may be
+ * NULL. NULL when memory is short. [loop]
+ */
+DOMI_API struct domi_zone *domi_zone_new(struct uv_loop_s *loop,
+                                         const struct domi_zone_options *o);
+
+/*
+ * Starts the workers, listens, and joins the registry. 0, or: DOMI_E_OPTION
+ * (the log names the option), DOMI_E_STATE when started before, UV_EADDRINUSE
+ * and other codes of bind, UV_EAGAIN when a thread cannot be made. After an
+ * error the zone can only be closed. [loop]
+ */
+DOMI_API int domi_zone_start(struct domi_zone *zone);
+
+/*
+ * Leaves the registry, closes the listeners and links, lets the handlers take
+ * what is in their rings, closes all groups, ends the workers, and then calls
+ * `on_close` in a later turn of the loop. The loop never waits for a handler.
+ * A second call has no effect. [loop]
+ */
+DOMI_API void domi_zone_close(struct domi_zone *zone,
+                              domi_zone_close_fn on_close, void *user);
+
+/*
+ * Gives a frame to a group of this zone, as if it had come from the zone (see
+ * domi_user_is_zone). The way for other threads, timers of the application,
+ * and handlers of other groups to reach a group. 0; DOMI_E_TYPE_RESERVED;
+ * DOMI_E_FRAME_LENGTH; DOMI_E_QUEUE_FULL when more bytes than the ring's size
+ * wait already; DOMI_E_STATE when the zone does not run; UV_ENOMEM. It must
+ * not be called after the zone's close callback. [any]
+ */
+DOMI_API int domi_zone_post(struct domi_zone *zone, uint64_t group,
+                            uint16_t type, const void *data, uint32_t size);
+
+/* The node id, or -1 before the registry has given one. [loop] */
+DOMI_API int domi_zone_id(const struct domi_zone *zone);
+
+/* The ports that are listened on; 0 for none. [loop] */
+DOMI_API int domi_zone_tcp_port(const struct domi_zone *zone);
+DOMI_API int domi_zone_http_port(const struct domi_zone *zone);
+
+/* [loop] */
+DOMI_API void domi_zone_stats(const struct domi_zone *zone,
+                              struct domi_zone_stats *stats);
+
+/* A pointer of the application's, NULL at first; set before start. [any] */
+DOMI_API void domi_zone_set_data(struct domi_zone *zone, void *data);
+DOMI_API void *domi_zone_data(const struct domi_zone *zone);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

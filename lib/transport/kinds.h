@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside transport: what the kinds of sessions share with session.c. */
+#ifndef DOMI_TRANSPORT_KINDS_H
+#define DOMI_TRANSPORT_KINDS_H
+
+#include <sys/uio.h>
+
+#include "transport/transport.h"
+
+/* A session in its handshake, with its timer running; NULL when memory is
+   short. */
+struct domi__session *
+domi__session_new(const struct domi__transport *transport,
+                  const struct domi__listen *listen, uint64_t id);
+
+/* The handshake is whole. */
+void domi__session_opened(struct domi__session *session);
+
+/* Any byte of the peer came. */
+void domi__session_heard(struct domi__session *session);
+
+/*
+ * Decodes and hands on what came from the peer. Returns the bytes it took;
+ * the rest is either the beginning of a frame, or held by the owner. The
+ * session may be closing afterwards.
+ */
+size_t domi__session_feed(struct domi__session *session, const uint8_t *bytes,
+                          size_t size);
+
+/*
+ * One WebSocket message that must be exactly one frame (its length field must
+ * agree); in the handshake it must be the magic. False when the owner holds
+ * it: the same message is to be offered again after resume.
+ */
+bool domi__session_feed_message(struct domi__session *session,
+                                const uint8_t *bytes, size_t size);
+
+/* What waits to be sent: up to `count` pieces of it; returns their number and
+   their sum in `*size`. */
+int domi__session_pieces(struct domi__session *session, struct iovec *pieces,
+                         int count, size_t *size);
+
+/* The first `size` bytes have been taken by the peer. */
+void domi__session_sent(struct domi__session *session, size_t size);
+
+/* The connection is gone for good; frees the session at the end of the turn,
+   after on_close. The transport may not touch it any more. */
+void domi__session_gone(struct domi__session *session);
+
+/* A listener is the first member of what each kind keeps for it. */
+struct domi__listener {
+    struct domi__loop *loop;
+    int port;
+    void (*close)(struct domi__listener *listener,
+                  void (*on_closed)(void *user), void *user);
+};
+
+/*
+ * A socket that listens: bind, listen, accept4 until there are no more, and
+ * the pause when descriptors are short. Used by the TCP and the HTTP listener.
+ */
+struct domi__accepter {
+    struct domi__watch watch;
+    struct domi__loop *loop;
+    struct domi__log *log;
+    struct domi__timer retry;
+    uint64_t *pauses;
+    bool paused;
+    void (*on_socket)(struct domi__accepter *accepter, int fd);
+};
+
+/* 0 and `*port`, or a libuv code. `on_socket` owns the descriptor it gets:
+   non-blocking, close-on-exec, TCP_NODELAY. */
+int domi__accepter_open(struct domi__accepter *accepter,
+                        const struct domi__listen *listen, int *port,
+                        void (*on_socket)(struct domi__accepter *accepter,
+                                          int fd));
+void domi__accepter_close(struct domi__accepter *accepter);
+
+#endif
