@@ -78,13 +78,8 @@ void address_allow_files(unsigned long count)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         err(2, "getrlimit");
     }
-    if (limit.rlim_cur >= count) {
-        return;
-    }
-    limit.rlim_cur = count;
-    if (limit.rlim_max < count) {
-        limit.rlim_max = count;
-    }
+    limit.rlim_cur = limit.rlim_max > count ? limit.rlim_max : count;
+    limit.rlim_max = limit.rlim_cur;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
         err(2, "can't raise the limit of open files to %lu; raise it "
                "with `ulimit -n`", count);

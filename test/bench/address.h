@@ -21,7 +21,8 @@ int address_listen(const char *host, uint16_t port,
 /* Connects, waiting for it; the socket doesn't block afterwards. */
 int address_dial(const char *text);
 
-/* Lets this process open `count` files, or says that it can't. */
+/* Lets this process open as many files as the system permits; says so and ends
+ * when that isn't even `count`. */
 void address_allow_files(unsigned long count);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-enum { EVENTS_PER_TURN = 1024, FILES = 16384, FIRST_ID = 4096 };
+enum { EVENTS_PER_TURN = 1024, FILES_MIN = 1024, FIRST_ID = 4096 };
 
 struct options {
     enum floor_role role;
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 {
     struct options options = parse(argc, argv);
     struct floor floor = { .role = options.role, .next_id = FIRST_ID };
-    address_allow_files(FILES);
+    address_allow_files(FILES_MIN);
     floor.poll = epoll_create1(EPOLL_CLOEXEC);
     floor.buffer = malloc(FLOOR_BUFFER_SIZE);
     if (floor.poll < 0 || floor.buffer == NULL) {

@@ -5,9 +5,11 @@
 #include "floor.h"
 #include "websocket.h"
 
-#include <stdlib.h>
-
-enum { TARGET_ID = 1, DEFAULT_GROUP = 666, REQUEST_MAX = 8192 };
+enum {
+    TARGET_ID = 1, /* The one zone there is; sessions have higher ids. */
+    DEFAULT_GROUP = 666,
+    REQUEST_MAX = 8192
+};
 
 static void answer(struct floor *floor, struct floor_connection *user,
                    uint16_t type, const uint8_t *data, uint32_t size)

@@ -9,10 +9,7 @@
 #include <stdint.h>
 
 enum {
-    WEBSOCKET_CONTINUATION = 0,
-    WEBSOCKET_TEXT = 1,
     WEBSOCKET_BINARY = 2,
-    WEBSOCKET_CLOSE = 8,
     WEBSOCKET_PING = 9,
     WEBSOCKET_PONG = 10,
     WEBSOCKET_ACCEPT_SIZE = 28, /* An accept key, without an ending zero. */

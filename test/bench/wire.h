@@ -25,7 +25,6 @@ enum {
 
 enum wire_type {
     WIRE_HEARTBEAT = 1,
-    WIRE_EXIT = 2,
     WIRE_TO_ZONE = 8,
     WIRE_MEMBER_JOINED = 13,
     WIRE_MEMBER_LEFT = 14,
