@@ -59,7 +59,9 @@ struct domi__place {
 struct domi__registry_kind {
     const char *name;
     /* Fills in self.id unless it is set, and makes the node known. on_joined
-       may be called before it returns. */
+       may be called before it returns. UV_EADDRINUSE: the id or the address
+       is another node's; DOMI_E_TOO_MANY: no id is free. A node that was
+       refused may leave all the same. */
     void (*join)(struct domi_registry *registry,
                  struct domi__membership *membership);
     /* Takes the node back; on_left may be called before it returns. */

@@ -43,9 +43,19 @@ int domi__session_pieces(struct domi__session *session, struct iovec *pieces,
 /* The first `size` bytes have been taken by the peer. */
 void domi__session_sent(struct domi__session *session, size_t size);
 
+/* Takes back all that waits to be sent. */
+void domi__session_drop_queue(struct domi__session *session);
+
 /* The connection is gone for good; frees the session at the end of the turn,
    after on_close. The transport may not touch it any more. */
 void domi__session_gone(struct domi__session *session);
+
+/* Keeps the loop's handles, and on_put away, until each hold is released. */
+void domi__loop_hold(struct domi__loop *loop);
+void domi__loop_release(struct domi__loop *loop);
+
+/* One pointer on the loop that belongs to websocket.c; NULL at first. */
+void **domi__loop_slot(struct domi__loop *loop);
 
 /* A listener is the first member of what each kind keeps for it. */
 struct domi__listener {

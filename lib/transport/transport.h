@@ -104,7 +104,8 @@ uint8_t *domi__loop_read_buffer(struct domi__loop *loop);
 
 struct domi__session;
 struct domi__queue;
-struct domi__input;
+struct domi__buffer;
+
 struct domi__listener;
 
 enum domi__session_state {
@@ -160,7 +161,9 @@ struct domi__session_owner {
     size_t (*farewell)(struct domi__session *session, enum domi_reason reason,
                        uint8_t *out);
 
-    /* The last call: at the end of the turn in which the session was closed. */
+    /* The last call: at the end of the turn in which the session was closed;
+       also for one that was admitted or dialled and never opened, see
+       session->opened. */
     void (*on_close)(struct domi__session *session, enum domi_reason reason);
 };
 
@@ -185,16 +188,19 @@ struct domi__session {
     const struct domi__session_limits *limits;
     struct domi__log *log;
     void *arg; /* of the listener or dial: the gateway, the zone */
+    void *kind; /* of the transport */
     uint64_t id;
     struct domi__watch watch;   /* fd is -1 where there is none */
     uint8_t state;              /* enum domi__session_state */
     uint8_t reason;             /* enum domi_reason, once closing */
     bool dialled;
+    bool opened;                /* on_open was called */
+    bool paused;                /* nothing is read now */
     bool held;                  /* the owner did not take a frame */
     bool high;                  /* the queue was above half its limit */
     bool blocked;               /* the socket takes nothing now */
     struct domi__queue *queue;  /* what waits to be sent; NULL: nothing */
-    struct domi__input *input;  /* a frame that is not whole; NULL: nothing */
+    struct domi__buffer *input; /* a frame that is not whole; NULL: nothing */
     struct domi__list dirty;    /* in the loop's list of those to flush */
     struct domi__timer timer;   /* handshake, silence, heartbeat, linger */
     uint64_t heard_ms;          /* when the peer's last byte came */
@@ -261,7 +267,7 @@ struct domi__fanout {
 };
 
 void domi__batch_init(struct domi__batch *batch);
-void domi__batch_fini(struct domi__batch *batch);
+void domi__batch_fini(struct domi__loop *loop, struct domi__batch *batch);
 
 void domi__fanout_init(struct domi__fanout *fanout, struct domi__loop *loop,
                        struct domi__batch *batch, uint16_t type,

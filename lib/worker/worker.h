@@ -42,34 +42,40 @@ int domi__worker_start(struct domi__worker *worker);
 /* Frees a worker that was never started or has ended. Accepts NULL. [loop] */
 void domi__worker_free(struct domi__worker *worker);
 
-/*
- * Asks the worker to end once the ring in is empty. [loop]
- */
+/* Publishes, and asks the worker to end once the ring in is empty. Without a
+   thread that takes as many drains as it needs. [loop] */
 void domi__worker_stop(struct domi__worker *worker);
 
 /* Whether the thread has ended and everything it put out has been drained;
    joins it then. [loop] */
 bool domi__worker_has_ended(struct domi__worker *worker);
 
-/* Room for a record to the worker, or NULL when the ring is full; then
-   domi__worker_has_room becomes true and the loop is woken in time. [loop] */
+/* Room for a record of at most domi__worker_limit bytes to the worker, or NULL
+   when the ring is full; then domi__worker_has_room becomes true and the loop
+   is woken in time. A full ring publishes what was committed. [loop] */
 void *domi__worker_reserve(struct domi__worker *worker, size_t size);
 void domi__worker_commit(struct domi__worker *worker, uint32_t kind);
+size_t domi__worker_limit(const struct domi__worker *worker);
 
 /* Shows what was committed to the worker, and wakes it if it sleeps. [loop] */
 void domi__worker_publish(struct domi__worker *worker);
 
-/*
- * Whether at least a quarter of the ring in is free after it had been full.
- * [loop]
- */
+/* Whether, after the ring in had been full, a quarter of it is free, and room
+   for the record that it did not take. [loop] */
 bool domi__worker_has_room(struct domi__worker *worker);
 
-/* Gives what the worker has put out to `out`, at most one ring's worth; true
-   when there was anything. Without a thread it runs the records first.
-   [loop] */
+/*
+ * Gives what the worker has put out to `out`, at most one ring's worth. Without
+ * a thread it runs a batch of records, and what is due, first. True when there
+ * was anything; then there may be more. Does nothing when it is called from
+ * within itself. [loop]
+ */
 bool domi__worker_drain(struct domi__worker *worker, domi__worker_out_fn out,
                         void *user);
+
+/* Without a thread: the monotonic time in nanoseconds at which drain must be
+   called although there is no record; UINT64_MAX: none. [loop] */
+uint64_t domi__worker_next_time(const struct domi__worker *worker);
 
 /*
  * Room for a record out. Waits while the ring is full, until the loop has
@@ -82,7 +88,8 @@ void domi__worker_out_commit(struct domi__worker *worker, uint32_t kind);
 size_t domi__worker_out_limit(const struct domi__worker *worker);
 
 /* What the worker is doing, for reports of stuck handlers: the monotonic time
-   at which the present record was begun, or 0. [loop] */
+   at which the present record was begun, some milliseconds late, or 0.
+   [loop] */
 uint64_t domi__worker_busy_since(const struct domi__worker *worker);
 
 /* Most bytes ever waiting in the ring in. [loop] */

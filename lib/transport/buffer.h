@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Buffers: counted bytes, from pools of three sizes that belong to a loop. */
+#ifndef DOMI_TRANSPORT_BUFFER_H
+#define DOMI_TRANSPORT_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DOMI__BUFFER_POOLS 3
+
+/* Bytes are only ever added behind `used`, so those who share a buffer see
+   their part unchanged. */
+struct domi__buffer {
+    struct domi__buffer *next; /* in a pool */
+    uint32_t refs;
+    uint32_t capacity;
+    uint32_t used;
+    uint8_t bytes[];
+};
+
+struct domi__buffers {
+    struct domi__buffer *free[DOMI__BUFFER_POOLS];
+    size_t kept[DOMI__BUFFER_POOLS];
+};
+
+/* Room for at least `size` bytes, with one reference; NULL when memory is
+   short. */
+struct domi__buffer *domi__buffer_new(struct domi__buffers *pools, size_t size);
+
+static inline struct domi__buffer *domi__buffer_ref(struct domi__buffer *buffer)
+{
+    buffer->refs++;
+    return buffer;
+}
+
+/* The last one gives the memory back. Accepts NULL. */
+void domi__buffer_unref(struct domi__buffers *pools,
+                        struct domi__buffer *buffer);
+
+void domi__buffers_fini(struct domi__buffers *pools);
+
+#endif

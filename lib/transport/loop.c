@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's share of an application's uv loop.
+ *
+ * The loop polls one descriptor of ours, an epoll set that holds all sockets:
+ * a session then needs no uv handle, its memory, nor an asynchronous close.
+ * Before the loop blocks, on_prepare settles the turn: hooks, flush, deferred
+ * calls, until there is nothing left to do; only then is the waker told that
+ * we sleep, and the hooks are asked once more.
+ */
+#include "transport/loop_inner.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS 512        /* taken from the epoll set at once */
+#define SETTLE_ROUNDS 16  /* before the sockets have their turn again */
+
+/* A put to come, allocated by the get, so that a put cannot fail. */
+struct domi__put {
+    struct domi__put *next;
+    struct domi__deferred deferred;
+    void (*on_put)(void *user);
+    void *user;
+    bool asked; /* the put has been called */
+};
+
+static bool run_hooks(struct domi__loop *loop)
+{
+    struct domi__list *node = loop->hooks.next;
+    bool worked = false;
+
+    while (node != &loop->hooks) {
+        struct domi__loop_hook *hook =
+            DOMI__CONTAINER(node, struct domi__loop_hook, node);
+
+        node = node->next;
+        worked |= hook->run(hook);
+    }
+    return worked;
+}
+
+static bool flush_dirty(struct domi__loop *loop)
+{
+    struct domi__list *node;
+    bool worked = false;
+
+    while ((node = domi__list_pop(&loop->dirty))) {
+        struct domi__session *session =
+            DOMI__CONTAINER(node, struct domi__session, dirty);
+
+        session->transport->flush(session);
+        worked = true;
+    }
+    domi__batches_end(loop);
+    return worked;
+}
+
+static bool run_deferred(struct domi__loop *loop)
+{
+    struct domi__list now;
+    struct domi__list *node;
+    bool worked = false;
+
+    domi__list_init(&now);
+    domi__list_move(&now, &loop->deferred);
+    while ((node = domi__list_pop(&now))) {
+        struct domi__deferred *deferred =
+            DOMI__CONTAINER(node, struct domi__deferred, node);
+
+        deferred->run(deferred);
+        worked = true;
+    }
+    return worked;
+}
+
+static bool settle_round(struct domi__loop *loop)
+{
+    bool worked = run_hooks(loop);
+
+    worked |= flush_dirty(loop);
+    worked |= run_deferred(loop);
+    return worked;
+}
+
+static void free_loop(struct domi__loop *loop)
+{
+    struct domi__put *put = loop->puts;
+
+    domi__waker_fini(&loop->waker);
+    if (loop->epoll >= 0) {
+        close(loop->epoll);
+    }
+    domi__queues_fini(loop);
+    domi__buffers_fini(&loop->buffers);
+    free(loop->read_buffer);
+    free(loop);
+    while (put) {
+        struct domi__put *next = put->next;
+
+        if (put->asked) {
+            put->on_put(put->user);
+        }
+        free(put);
+        put = next;
+    }
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct domi__loop *loop = handle->data;
+
+    if (--loop->handles == 0) {
+        free_loop(loop);
+    }
+}
+
+static void close_handles(struct domi__loop *loop)
+{
+    loop->closing = true;
+    loop->handles = 4;
+    uv_close((uv_handle_t *)&loop->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->check, on_handle_closed);
+    uv_close((uv_handle_t *)&loop->timer, on_handle_closed);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct domi__loop *loop = handle->data;
+    int round = 0;
+
+    for (;;) {
+        while (round < SETTLE_ROUNDS && settle_round(loop)) {
+            round++;
+        }
+        if (round == SETTLE_ROUNDS) {
+            /* The rest waits for one look at the sockets. */
+            domi__waker_sleep(&loop->waker);
+            domi__waker_wake(&loop->waker);
+            return;
+        }
+        if (loop->users == 0 && loop->holds == 0) {
+            close_handles(loop);
+            return;
+        }
+        domi__waker_sleep(&loop->waker);
+        if (!run_hooks(loop)) {
+            return;
+        }
+        domi__waker_awake(&loop->waker);
+        round++;
+    }
+}
+
+static void on_check(uv_check_t *handle)
+{
+    struct domi__loop *loop = handle->data;
+
+    domi__waker_awake(&loop->waker);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int uv_events)
+{
+    struct domi__loop *loop = handle->data;
+    struct epoll_event events[EVENTS];
+    int count;
+
+    (void)status;
+    (void)uv_events;
+    count = epoll_wait(loop->epoll, events, EVENTS, 0);
+    for (int i = 0; i < count; i++) {
+        struct domi__watch *watch = events[i].data.ptr;
+
+        /* An earlier event of this round may have removed it. */
+        if (watch->events) {
+            watch->ready(watch, events[i].events);
+        }
+    }
+}
+
+static void on_waker(struct domi__watch *watch, unsigned events)
+{
+    struct domi__loop *loop =
+        DOMI__CONTAINER(watch, struct domi__loop, waker_watch);
+
+    (void)events;
+    domi__waker_clear(&loop->waker);
+}
+
+static void find_share(uv_handle_t *handle, void *arg)
+{
+    struct domi__loop **found = arg;
+
+    /* The callback tells our own prepare handle from the application's. */
+    if (handle->type == UV_PREPARE && !uv_is_closing(handle) &&
+        ((uv_prepare_t *)handle)->prepare_cb == on_prepare) {
+        *found = handle->data;
+    }
+}
+
+static int open_descriptors(struct domi__loop *loop)
+{
+    int err = domi__waker_init(&loop->waker);
+
+    if (err) {
+        return err;
+    }
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll < 0) {
+        return UV_EMFILE;
+    }
+    loop->waker_watch.fd = loop->waker.fd;
+    loop->waker_watch.ready = on_waker;
+    return domi__watch_set(loop, &loop->waker_watch, EPOLLIN);
+}
+
+static void start_handles(struct domi__loop *loop)
+{
+    loop->prepare.data = loop;
+    loop->check.data = loop;
+    loop->timer.data = loop;
+    loop->poll.data = loop;
+    uv_prepare_init(loop->uv, &loop->prepare);
+    uv_check_init(loop->uv, &loop->check);
+    uv_timer_init(loop->uv, &loop->timer);
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_check_start(&loop->check, on_check);
+    uv_poll_start(&loop->poll, UV_READABLE, on_poll);
+    /* The poll handle alone keeps the application's loop running. */
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_unref((uv_handle_t *)&loop->check);
+    uv_unref((uv_handle_t *)&loop->timer);
+}
+
+static struct domi__loop *new_loop(uv_loop_t *uv)
+{
+    struct domi__loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop) {
+        return NULL;
+    }
+    loop->uv = uv;
+    loop->epoll = -1;
+    loop->waker.fd = -1;
+    domi__list_init(&loop->hooks);
+    domi__list_init(&loop->dirty);
+    domi__list_init(&loop->deferred);
+    domi__list_init(&loop->batches);
+    domi__wheel_init(loop);
+    loop->read_buffer = malloc(DOMI__READ_BUFFER);
+    if (!loop->read_buffer || open_descriptors(loop) ||
+        uv_poll_init(uv, &loop->poll, loop->epoll)) {
+        free_loop(loop);
+        return NULL;
+    }
+    start_handles(loop);
+    return loop;
+}
+
+struct domi__loop *domi__loop_get(uv_loop_t *uv)
+{
+    struct domi__loop *loop = NULL;
+    struct domi__put *put = calloc(1, sizeof(*put));
+
+    if (!put) {
+        return NULL;
+    }
+    uv_walk(uv, find_share, &loop);
+    if (!loop) {
+        loop = new_loop(uv);
+    }
+    if (!loop) {
+        free(put);
+        return NULL;
+    }
+    put->next = loop->puts;
+    loop->puts = put;
+    loop->users++;
+    return loop;
+}
+
+/* Others still use the share: this user's put is over at the turn's end. */
+static void end_put(struct domi__deferred *deferred)
+{
+    struct domi__put *put = DOMI__CONTAINER(deferred, struct domi__put, deferred);
+
+    put->on_put(put->user);
+    free(put);
+}
+
+void domi__loop_put(struct domi__loop *loop, void (*on_put)(void *user),
+                    void *user)
+{
+    struct domi__put **link = &loop->puts;
+    struct domi__put *put;
+
+    while ((*link)->asked) {
+        link = &(*link)->next;
+    }
+    put = *link;
+    put->asked = true;
+    put->on_put = on_put;
+    put->user = user;
+    if (--loop->users > 0) {
+        *link = put->next;
+        put->deferred.run = end_put;
+        domi__loop_defer(loop, &put->deferred);
+    }
+}
+
+struct uv_loop_s *domi__loop_uv(const struct domi__loop *loop)
+{
+    return loop->uv;
+}
+
+uint64_t domi__loop_now(const struct domi__loop *loop)
+{
+    return uv_now(loop->uv);
+}
+
+struct domi__waker *domi__loop_waker(struct domi__loop *loop)
+{
+    return &loop->waker;
+}
+
+uint8_t *domi__loop_read_buffer(struct domi__loop *loop)
+{
+    return loop->read_buffer;
+}
+
+void domi__loop_hold(struct domi__loop *loop)
+{
+    loop->holds++;
+}
+
+void domi__loop_release(struct domi__loop *loop)
+{
+    loop->holds--;
+}
+
+void **domi__loop_slot(struct domi__loop *loop)
+{
+    return &loop->slot;
+}
+
+void domi__loop_hook_add(struct domi__loop *loop, struct domi__loop_hook *hook)
+{
+    domi__list_push(&loop->hooks, &hook->node);
+}
+
+void domi__loop_hook_remove(struct domi__loop_hook *hook)
+{
+    domi__list_remove(&hook->node);
+}
+
+void domi__loop_defer(struct domi__loop *loop, struct domi__deferred *deferred)
+{
+    if (!deferred->node.next) {
+        domi__list_init(&deferred->node);
+    }
+    domi__list_remove(&deferred->node);
+    domi__list_push(&loop->deferred, &deferred->node);
+}
+
+int domi__watch_set(struct domi__loop *loop, struct domi__watch *watch,
+                    unsigned events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    int act = EPOLL_CTL_MOD;
+
+    if (watch->events == events) {
+        return 0;
+    }
+    if (!watch->events) {
+        act = EPOLL_CTL_ADD;
+    } else if (!events) {
+        act = EPOLL_CTL_DEL;
+    }
+    if (epoll_ctl(loop->epoll, act, watch->fd, &event)) {
+        return uv_translate_sys_error(errno);
+    }
+    watch->events = events;
+    return 0;
+}
+
+void domi__watch_remove(struct domi__loop *loop, struct domi__watch *watch)
+{
+    domi__watch_set(loop, watch, 0);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session, whatever carries it: handshake, frames in, frames out, close.
+ *
+ * It opens, hands on frames, closes: on_open, on_frame..., on_close. It fails
+ * by a bad first byte, a bad frame, or silence; each ends in
+ * domi__session_close with its reason, once.
+ */
+#include "transport/queue.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domi/err.h"
+#include "frame/frame.h"
+
+/* How long a closed connection waits for the peer to read the last bytes. */
+#define LINGER_MS 1000u
+
+#define FAREWELL_MAX 256u
+
+static void on_timer(struct domi__timer *timer);
+
+struct domi__session *
+domi__session_new(const struct domi__transport *transport,
+                  const struct domi__listen *listen, uint64_t id)
+{
+    struct domi__session *session = calloc(1, listen->owner->size);
+
+    if (!session) {
+        return NULL;
+    }
+    session->loop = listen->loop;
+    session->transport = transport;
+    session->owner = listen->owner;
+    session->limits = listen->limits;
+    session->log = listen->log;
+    session->arg = listen->arg;
+    session->id = id;
+    session->watch.fd = -1;
+    session->heard_ms = domi__loop_now(session->loop);
+    domi__list_init(&session->dirty);
+    domi__loop_hold(session->loop);
+    domi__timer_start(session->loop, &session->timer,
+                      session->limits->handshake_ms, on_timer);
+    return session;
+}
+
+static void start_timer(struct domi__session *session)
+{
+    const struct domi__session_limits *limits = session->limits;
+    uint64_t now = domi__loop_now(session->loop);
+    uint64_t due = session->heard_ms + limits->silence_ms;
+
+    if (limits->heartbeat_ms > 0 &&
+        session->beaten_ms + limits->heartbeat_ms < due) {
+        due = session->beaten_ms + limits->heartbeat_ms;
+    }
+    domi__timer_start(session->loop, &session->timer, due > now ? due - now : 1,
+                      on_timer);
+}
+
+void domi__session_opened(struct domi__session *session)
+{
+    session->state = DOMI__SESSION_OPEN;
+    session->opened = true;
+    session->beaten_ms = domi__loop_now(session->loop);
+    domi__session_heard(session);
+    start_timer(session);
+    session->owner->on_open(session);
+}
+
+void domi__session_heard(struct domi__session *session)
+{
+    session->heard_ms = domi__loop_now(session->loop);
+}
+
+static void on_open_timer(struct domi__session *session)
+{
+    const struct domi__session_limits *limits = session->limits;
+    uint64_t now = domi__loop_now(session->loop);
+
+    if (session->paused) {
+        /* Nothing can be heard from a peer that is not read. */
+        session->heard_ms = now;
+    }
+    if (session->heard_ms + limits->silence_ms <= now) {
+        domi__session_close(session, DOMI_REASON_SILENT);
+        return;
+    }
+    if (limits->heartbeat_ms > 0 &&
+        session->beaten_ms + limits->heartbeat_ms <= now) {
+        session->beaten_ms = now;
+        domi__session_send(session, DOMI__FRAME_HEARTBEAT, NULL, 0, NULL, 0);
+    }
+    if (session->state == DOMI__SESSION_OPEN) {
+        start_timer(session);
+    }
+}
+
+static void on_timer(struct domi__timer *timer)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(timer, struct domi__session, timer);
+
+    switch ((enum domi__session_state)session->state) {
+    case DOMI__SESSION_HANDSHAKE:
+        domi__session_close(session, DOMI_REASON_HANDSHAKE_TIMEOUT);
+        break;
+    case DOMI__SESSION_OPEN:
+        on_open_timer(session);
+        break;
+    case DOMI__SESSION_CLOSING:
+        break;
+    case DOMI__SESSION_LINGERING:
+        session->transport->shut(session, false);
+        break;
+    }
+}
+
+/* ---- in ------------------------------------------------------------------ */
+
+/* Hands one frame on. False when the owner does not take it now. */
+static bool take(struct domi__session *session, const struct domi_frame *frame,
+                 const uint8_t *wire)
+{
+    switch (frame->type) {
+    case DOMI__FRAME_HEARTBEAT:
+        if (frame->data_size > 0 || frame->extend_size > 0) {
+            domi__session_close(session, DOMI_REASON_BAD_BODY);
+        } else if (!session->dialled) {
+            domi__session_send(session, DOMI__FRAME_HEARTBEAT, NULL, 0, NULL,
+                               0);
+        }
+        return true;
+    case DOMI__FRAME_EXIT:
+        domi__session_close(session, DOMI_REASON_EXIT);
+        return true;
+    default:
+        return session->owner->on_frame(session, frame, wire);
+    }
+}
+
+static enum domi_reason reason_of(ssize_t error)
+{
+    return error == DOMI_E_FRAME_LENGTH ? DOMI_REASON_FRAME_LENGTH
+                                        : DOMI_REASON_FRAME_EXTEND;
+}
+
+/* The bytes before the first frame. Returns how many were taken. */
+static size_t take_handshake(struct domi__session *session,
+                             const uint8_t *bytes, size_t size)
+{
+    uint8_t id[DOMI__ID_SIZE];
+    uint8_t *room;
+
+    if (session->dialled) {
+        if (size < DOMI__ID_SIZE) {
+            return 0;
+        }
+        session->id = domi_get_u64(bytes);
+        domi__session_opened(session);
+        return DOMI__ID_SIZE;
+    }
+    for (size_t i = 0; i < size && i < DOMI__MAGIC_SIZE; i++) {
+        if (bytes[i] != (uint8_t)(DOMI__MAGIC >> (8 * i))) {
+            domi__session_close(session, DOMI_REASON_BAD_MAGIC);
+            return 0;
+        }
+    }
+    if (size < DOMI__MAGIC_SIZE) {
+        return 0;
+    }
+    domi_put_u64(id, session->id);
+    room = domi__queue_reserve(session, sizeof(id));
+    if (!room) {
+        domi__session_close(session, DOMI_REASON_MEMORY);
+        return 0;
+    }
+    memcpy(room, id, sizeof(id));
+    /* The id is no frame and must not be taken for one by the queue. */
+    session->transport->flush(session);
+    if (session->state == DOMI__SESSION_HANDSHAKE) {
+        domi__session_opened(session);
+    }
+    return DOMI__MAGIC_SIZE;
+}
+
+size_t domi__session_feed(struct domi__session *session, const uint8_t *bytes,
+                          size_t size)
+{
+    size_t taken = 0;
+
+    while (session->state < DOMI__SESSION_CLOSING && !session->paused) {
+        struct domi_frame frame;
+        ssize_t n;
+
+        if (session->state == DOMI__SESSION_HANDSHAKE) {
+            n = (ssize_t)take_handshake(session, bytes + taken, size - taken);
+        } else {
+            n = domi_frame_decode(bytes + taken, size - taken,
+                                  session->limits->frame_limit, &frame);
+            if (n < 0) {
+                domi__session_close(session, reason_of(n));
+                break;
+            }
+            if (n > 0 && !take(session, &frame, bytes + taken)) {
+                session->held = true;
+                domi__session_pause(session);
+                break;
+            }
+        }
+        if (n == 0) {
+            break;
+        }
+        taken += (size_t)n;
+    }
+    return session->state < DOMI__SESSION_CLOSING ? taken : size;
+}
+
+bool domi__session_feed_message(struct domi__session *session,
+                                const uint8_t *bytes, size_t size)
+{
+    struct domi_frame frame;
+    ssize_t n;
+
+    if (session->state >= DOMI__SESSION_CLOSING) {
+        return true;
+    }
+    domi__session_heard(session);
+    if (session->state == DOMI__SESSION_HANDSHAKE) {
+        if (size == DOMI__MAGIC_SIZE && domi_get_u32(bytes) == DOMI__MAGIC) {
+            domi__session_opened(session);
+        } else {
+            domi__session_close(session, DOMI_REASON_BAD_MAGIC);
+        }
+        return true;
+    }
+    n = domi_frame_decode(bytes, size, session->limits->frame_limit, &frame);
+    if (n < 0) {
+        domi__session_close(session, reason_of(n));
+        return true;
+    }
+    if ((size_t)n != size || n == 0) {
+        domi__session_close(session, DOMI_REASON_BAD_MESSAGE);
+        return true;
+    }
+    if (!take(session, &frame, bytes)) {
+        session->held = true;
+        domi__session_pause(session);
+        return false;
+    }
+    return true;
+}
+
+void domi__session_pause(struct domi__session *session)
+{
+    if (!session->paused && session->state < DOMI__SESSION_CLOSING) {
+        session->paused = true;
+        session->transport->pause(session);
+    }
+}
+
+void domi__session_resume(struct domi__session *session)
+{
+    if (session->paused && session->state < DOMI__SESSION_CLOSING) {
+        session->paused = false;
+        session->held = false;
+        domi__session_heard(session);
+        session->transport->resume(session);
+    }
+}
+
+/* ---- out ----------------------------------------------------------------- */
+
+int domi__session_send(struct domi__session *session, uint16_t type,
+                       const void *data, uint32_t data_size, const void *extend,
+                       uint16_t extend_size)
+{
+    size_t frame = domi_frame_size(data_size, extend_size);
+    uint8_t header[DOMI__WS_HEADER_MAX];
+    size_t header_size = 0;
+    uint8_t *room;
+    int err;
+
+    if (session->state != DOMI__SESSION_OPEN) {
+        return DOMI_E_SESSION_GONE;
+    }
+    if (session->transport->is_websocket) {
+        header_size = domi__ws_header(header, frame);
+    }
+    err = domi__queue_admit(session, header_size + frame);
+    if (err) {
+        return err;
+    }
+    room = domi__queue_reserve(session, header_size + frame);
+    if (!room) {
+        return UV_ENOMEM;
+    }
+    memcpy(room, header, header_size);
+    domi_frame_encode(room + header_size, type, data, data_size, extend,
+                      extend_size);
+    return 0;
+}
+
+int domi__session_send_wire(struct domi__session *session, const uint8_t *wire,
+                            size_t size)
+{
+    uint8_t *room;
+    int err;
+
+    if (session->state != DOMI__SESSION_OPEN) {
+        return DOMI_E_SESSION_GONE;
+    }
+    err = domi__queue_admit(session, size);
+    if (err) {
+        return err;
+    }
+    room = domi__queue_reserve(session, size);
+    if (!room) {
+        return UV_ENOMEM;
+    }
+    memcpy(room, wire, size);
+    return 0;
+}
+
+/* ---- close --------------------------------------------------------------- */
+
+/* Whether the peer can still be told why. */
+static bool peer_is_there(enum domi_reason reason)
+{
+    return reason != DOMI_REASON_SOCKET && reason != DOMI_REASON_PEER_CLOSED &&
+           reason != DOMI_REASON_MEMORY;
+}
+
+static void end(struct domi__deferred *deferred)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(deferred, struct domi__session, deferred);
+    bool there = session->opened && peer_is_there(session->reason);
+    bool sent;
+
+    if (there && !session->blocked) {
+        session->transport->flush(session);
+    }
+    sent = session->queue == NULL;
+    session->owner->on_close(session, session->reason);
+    domi__session_drop_queue(session);
+    session->state = DOMI__SESSION_LINGERING;
+    domi__timer_start(session->loop, &session->timer, LINGER_MS, on_timer);
+    session->transport->shut(session, there && sent);
+}
+
+static void say_farewell(struct domi__session *session)
+{
+    uint8_t frame[FAREWELL_MAX];
+    uint8_t header[DOMI__WS_HEADER_MAX];
+    size_t header_size = 0;
+    size_t size;
+    uint8_t *room;
+
+    if (!session->owner->farewell) {
+        return;
+    }
+    size = session->owner->farewell(session, session->reason, frame);
+    if (size == 0) {
+        return;
+    }
+    if (session->transport->is_websocket) {
+        header_size = domi__ws_header(header, size);
+    }
+    room = domi__queue_reserve(session, header_size + size);
+    if (room) {
+        memcpy(room, header, header_size);
+        memcpy(room + header_size, frame, size);
+    }
+}
+
+void domi__session_close(struct domi__session *session, enum domi_reason reason)
+{
+    if (session->state >= DOMI__SESSION_CLOSING) {
+        return;
+    }
+    session->state = DOMI__SESSION_CLOSING;
+    session->reason = (uint8_t)reason;
+    domi__timer_stop(&session->timer);
+    if (session->opened && peer_is_there(reason)) {
+        say_farewell(session);
+    }
+    session->deferred.run = end;
+    domi__loop_defer(session->loop, &session->deferred);
+}
+
+static void free_session(struct domi__deferred *deferred)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(deferred, struct domi__session, deferred);
+
+    domi__loop_release(session->loop);
+    free(session);
+}
+
+void domi__session_gone(struct domi__session *session)
+{
+    domi__timer_stop(&session->timer);
+    domi__session_drop_queue(session);
+    domi__buffer_unref(&session->loop->buffers,
+                       session->input);
+    session->input = NULL;
+    session->deferred.run = free_session;
+    domi__loop_defer(session->loop, &session->deferred);
+}
+
+/* ---- address ------------------------------------------------------------- */
+
+void domi__session_address(const struct domi__session *session, char *out,
+                           size_t size)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    char ip[INET6_ADDRSTRLEN];
+
+    if (session->watch.fd < 0) {
+        snprintf(out, size, "memory");
+        return;
+    }
+    if (getpeername(session->watch.fd, (struct sockaddr *)&peer, &length)) {
+        snprintf(out, size, "unknown");
+        return;
+    }
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+
+        inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof(ip));
+        snprintf(out, size, "%s:%u", ip, ntohs(v4->sin_port));
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+
+        inet_ntop(AF_INET6, &v6->sin6_addr, ip, sizeof(ip));
+        snprintf(out, size, "[%s]:%u", ip, ntohs(v6->sin6_port));
+    }
+}

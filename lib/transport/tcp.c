@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions over TCP.
+ *
+ * Reads go to the loop's one buffer and are decoded in place; only the
+ * beginning of a frame whose end has not come is kept. Writes happen once per
+ * turn, by one call with all that waits.
+ */
+#include "transport/queue.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "domi/err.h"
+#include "frame/frame.h"
+
+#define READS_PER_TURN 4
+#define PIECES 64
+
+struct tcp_listener {
+    struct domi__listener base;
+    struct domi__accepter accepter;
+    struct domi__listen listen;
+    struct domi__deferred deferred;
+    void (*on_closed)(void *user);
+    void *user;
+};
+
+static void on_ready(struct domi__watch *watch, unsigned events);
+
+static void update_watch(struct domi__session *session)
+{
+    unsigned events = 0;
+
+    if (!session->paused) {
+        events |= EPOLLIN;
+    }
+    if (session->blocked) {
+        events |= EPOLLOUT;
+    }
+    if (domi__watch_set(session->loop, &session->watch, events)) {
+        domi__session_close(session, DOMI_REASON_SOCKET);
+    }
+}
+
+/* ---- out ----------------------------------------------------------------- */
+
+static ssize_t write_pieces(int fd, struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+
+    if (count == 1) {
+        return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+    }
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static void set_blocked(struct domi__session *session, bool blocked)
+{
+    if (session->blocked != blocked) {
+        session->blocked = blocked;
+        update_watch(session);
+    }
+}
+
+static void flush(struct domi__session *session)
+{
+    struct iovec pieces[PIECES];
+
+    while (session->queue) {
+        size_t size;
+        int count = domi__session_pieces(session, pieces, PIECES, &size);
+        ssize_t n = write_pieces(session->watch.fd, pieces, count);
+
+        if (n < 0 && errno != EAGAIN) {
+            domi__session_drop_queue(session);
+            domi__session_close(session, DOMI_REASON_SOCKET);
+            return;
+        }
+        if (n > 0) {
+            domi__session_sent(session, (size_t)n);
+        }
+        if (n < (ssize_t)size) {
+            domi__queue_pack(session);
+            set_blocked(session, true);
+            return;
+        }
+    }
+    set_blocked(session, false);
+}
+
+/* ---- in ------------------------------------------------------------------ */
+
+/* Keeps bytes that could not be handed on yet. */
+static void keep(struct domi__session *session, const uint8_t *bytes,
+                 size_t size)
+{
+    struct domi__buffer *input = session->input;
+    struct domi__buffer *larger;
+
+    if (size == 0) {
+        return;
+    }
+    if (!input || input->capacity - input->used < size) {
+        size_t used = input ? input->used : 0;
+        size_t want = used + size;
+
+        if (want < 2 * used) {
+            want = 2 * used;
+        }
+        larger = domi__buffer_new(&session->loop->buffers, want);
+        if (!larger) {
+            domi__session_close(session, DOMI_REASON_MEMORY);
+            return;
+        }
+        if (input) {
+            memcpy(larger->bytes, input->bytes, used);
+            larger->used = (uint32_t)used;
+            domi__buffer_unref(&session->loop->buffers, input);
+        }
+        input = larger;
+        session->input = input;
+    }
+    memcpy(input->bytes + input->used, bytes, size);
+    input->used += (uint32_t)size;
+}
+
+/* Hands on what was kept, as far as it is whole. */
+static void feed_kept(struct domi__session *session)
+{
+    struct domi__buffer *input = session->input;
+    size_t taken;
+
+    if (!input) {
+        return;
+    }
+    taken = domi__session_feed(session, input->bytes, input->used);
+    input->used -= (uint32_t)taken;
+    if (input->used == 0) {
+        session->input = NULL;
+        domi__buffer_unref(&session->loop->buffers, input);
+    } else if (taken > 0) {
+        memmove(input->bytes, input->bytes + taken, input->used);
+    }
+}
+
+/* How many bytes the kept beginning of a frame still lacks, as far as it is
+   known, so that they are read to where they belong. */
+static size_t lacking(const struct domi__session *session)
+{
+    const struct domi__buffer *input = session->input;
+    size_t length = DOMI_FRAME_HEADER;
+    size_t room = input->capacity - input->used;
+
+    if (session->state == DOMI__SESSION_HANDSHAKE) {
+        length = session->dialled ? DOMI__ID_SIZE : DOMI__MAGIC_SIZE;
+    } else if (input->used >= DOMI_FRAME_HEADER) {
+        length = domi_get_u32(input->bytes);
+    }
+    length -= input->used;
+    return length < room ? length : room;
+}
+
+/* One read. Returns whether there may be more. */
+static bool read_once(struct domi__session *session)
+{
+    uint8_t *buffer = domi__loop_read_buffer(session->loop);
+    struct domi__buffer *input = session->input;
+    size_t first = input ? lacking(session) : 0;
+    struct iovec parts[2] = {
+        {.iov_base = input ? input->bytes + input->used : buffer,
+         .iov_len = first},
+        {.iov_base = buffer, .iov_len = DOMI__READ_BUFFER},
+    };
+    size_t rest, taken;
+    ssize_t n;
+
+    n = first ? readv(session->watch.fd, parts, 2)
+              : recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
+    if (n <= 0) {
+        if (n == 0) {
+            domi__session_close(session, DOMI_REASON_PEER_CLOSED);
+        } else if (errno != EAGAIN && errno != EINTR) {
+            domi__session_close(session, DOMI_REASON_SOCKET);
+        }
+        return false;
+    }
+    domi__session_heard(session);
+    rest = (size_t)n;
+    if (input) {
+        size_t kept = rest < first ? rest : first;
+
+        input->used += (uint32_t)kept;
+        rest -= kept;
+        feed_kept(session);
+    }
+    taken = 0;
+    if (!session->input) {
+        taken = domi__session_feed(session, buffer, rest);
+    }
+    if (session->state < DOMI__SESSION_CLOSING) {
+        keep(session, buffer + taken, rest - taken);
+        if (taken == 0 && !session->paused) {
+            feed_kept(session);
+        }
+    }
+    return (size_t)n == first + DOMI__READ_BUFFER;
+}
+
+/* A closed session waits for the peer to close its side too. */
+static void read_to_end(struct domi__session *session)
+{
+    uint8_t *buffer = domi__loop_read_buffer(session->loop);
+    ssize_t n = recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+        session->transport->shut(session, false);
+    }
+}
+
+static void on_ready(struct domi__watch *watch, unsigned events)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(watch, struct domi__session, watch);
+
+    if (session->state == DOMI__SESSION_LINGERING) {
+        read_to_end(session);
+        return;
+    }
+    if ((events & EPOLLOUT) && session->state < DOMI__SESSION_CLOSING) {
+        flush(session);
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+        for (int i = 0; i < READS_PER_TURN; i++) {
+            if (session->state >= DOMI__SESSION_CLOSING || session->paused ||
+                !read_once(session)) {
+                return;
+            }
+        }
+    }
+}
+
+static void pause_reading(struct domi__session *session)
+{
+    update_watch(session);
+}
+
+static void resume_reading(struct domi__session *session)
+{
+    feed_kept(session);
+    if (session->state < DOMI__SESSION_CLOSING) {
+        update_watch(session);
+    }
+}
+
+static void shut(struct domi__session *session, bool linger)
+{
+    if (linger && shutdown(session->watch.fd, SHUT_WR) == 0 &&
+        domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0) {
+        return;
+    }
+    if (session->watch.fd >= 0) {
+        domi__watch_remove(session->loop, &session->watch);
+        close(session->watch.fd);
+        session->watch.fd = -1;
+        domi__session_gone(session);
+    }
+}
+
+static const struct domi__transport tcp = {
+    .name = "tcp",
+    .flush = flush,
+    .pause = pause_reading,
+    .resume = resume_reading,
+    .shut = shut,
+};
+
+/* ---- listening ----------------------------------------------------------- */
+
+static void on_socket(struct domi__accepter *accepter, int fd)
+{
+    struct tcp_listener *listener =
+        DOMI__CONTAINER(accepter, struct tcp_listener, accepter);
+    const struct domi__listen *listen = &listener->listen;
+    uint64_t id = listen->owner->admit(listen->arg);
+    struct domi__session *session =
+        id ? domi__session_new(&tcp, listen, id) : NULL;
+
+    if (!session) {
+        close(fd);
+        return;
+    }
+    session->watch.fd = fd;
+    session->watch.ready = on_ready;
+    update_watch(session);
+}
+
+static void end_close(struct domi__deferred *deferred)
+{
+    struct tcp_listener *listener =
+        DOMI__CONTAINER(deferred, struct tcp_listener, deferred);
+
+    if (listener->on_closed) {
+        listener->on_closed(listener->user);
+    }
+    free(listener);
+}
+
+static void close_listener(struct domi__listener *base,
+                           void (*on_closed)(void *user), void *user)
+{
+    struct tcp_listener *listener = (struct tcp_listener *)base;
+
+    domi__accepter_close(&listener->accepter);
+    listener->on_closed = on_closed;
+    listener->user = user;
+    listener->deferred.run = end_close;
+    domi__loop_defer(base->loop, &listener->deferred);
+}
+
+int domi__tcp_listen(struct domi__listener **out,
+                     const struct domi__listen *listen)
+{
+    struct tcp_listener *listener = calloc(1, sizeof(*listener));
+    int err;
+
+    if (!listener) {
+        return UV_ENOMEM;
+    }
+    listener->base.loop = listen->loop;
+    listener->base.close = close_listener;
+    listener->listen = *listen;
+    err = domi__accepter_open(&listener->accepter, listen,
+                              &listener->base.port, on_socket);
+    if (err) {
+        free(listener);
+        return err;
+    }
+    listener->listen.host = NULL; /* the caller's, of no use any more */
+    *out = &listener->base;
+    return 0;
+}
+
+int domi__listener_port(const struct domi__listener *listener)
+{
+    return listener->port;
+}
+
+void domi__listener_close(struct domi__listener *listener,
+                          void (*on_closed)(void *user), void *user)
+{
+    listener->close(listener, on_closed, user);
+}
+
+/* ---- dialling ------------------------------------------------------------ */
+
+static void on_connected(struct domi__watch *watch, unsigned events)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(watch, struct domi__session, watch);
+    uint8_t magic[DOMI__MAGIC_SIZE];
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    (void)events;
+    if (session->state != DOMI__SESSION_HANDSHAKE) {
+        return;
+    }
+    getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    domi_put_u32(magic, DOMI__MAGIC);
+    if (error || send(watch->fd, magic, sizeof(magic), MSG_NOSIGNAL) !=
+                     (ssize_t)sizeof(magic)) {
+        domi__session_close(session, DOMI_REASON_SOCKET);
+        return;
+    }
+    watch->ready = on_ready;
+    update_watch(session);
+}
+
+/* A socket on its way to host and port, or -1. */
+static int connect_socket(const char *host, int port)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    const int on = 1;
+    int fd;
+
+    memset(&address, 0, sizeof(address));
+    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&address) == 0) {
+        size = sizeof(struct sockaddr_in);
+    } else if (uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address) == 0) {
+        size = sizeof(struct sockaddr_in6);
+    } else {
+        return -1;
+    }
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                0);
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(fd, (struct sockaddr *)&address, size) &&
+        errno != EINPROGRESS) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+struct domi__session *domi__tcp_dial(const struct domi__listen *dial)
+{
+    struct domi__session *session = domi__session_new(&tcp, dial, 0);
+
+    if (!session) {
+        return NULL;
+    }
+    session->dialled = true;
+    session->watch.fd = connect_socket(dial->host, dial->port);
+    session->watch.ready = on_connected;
+    if (session->watch.fd < 0 ||
+        domi__watch_set(session->loop, &session->watch, EPOLLOUT)) {
+        domi__session_close(session, DOMI_REASON_SOCKET);
+    }
+    return session;
+}
