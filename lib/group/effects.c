@@ -142,7 +142,7 @@ void domi__effect_left(struct domi_group *group, uint32_t link, uint64_t user,
 static uint32_t knowing_links(const struct domi_group *group, uint32_t except,
                               uint32_t *first, uint32_t *links, uint32_t limit)
 {
-    const struct domi__roster *roster = &group->roster;
+    const struct domi__group_roster *roster = &group->roster;
     uint32_t count = 0;
     uint32_t i;
 
@@ -202,7 +202,7 @@ static void to_knowing_except(struct domi_group *group,
 {
     struct writer writer;
 
-    if (domi__roster_behind(&group->roster, except->link) < 2) {
+    if (domi__group_roster_behind(&group->roster, except->link) < 2) {
         return;
     }
     begin(&writer, group->host, 1, DOMI__FRAME_BROADCAST_EXCEPT, size, 18);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A group: its handlers, callbacks and members, as its callbacks use them. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct domi_group *domi_group_new(struct domi_zone *zone, uint64_t id)
 void domi__group_release(struct domi_group *group)
 {
     if (group) {
-        domi__roster_fini(&group->roster);
+        domi__group_roster_fini(&group->roster);
         free(group->handlers);
         free(group);
     }
@@ -108,7 +109,7 @@ static int insert_handler(struct domi_group *group, uint16_t at,
         room = room < UINT16_MAX ? room : UINT16_MAX;
         grown = realloc(group->handlers, room * sizeof(*group->handlers));
         if (!grown) {
-            return UV_ENOMEM;
+            return -ENOMEM;
         }
         group->handlers = grown;
         group->handler_room = (uint16_t)room;
@@ -261,7 +262,7 @@ int domi_group_add(struct domi_group *group, struct domi_user user)
     }
     if (!domi__members_add(&host->members, &group->roster, group->slot, link,
                            user.id)) {
-        return UV_ENOMEM;
+        return -ENOMEM;
     }
     host->links[link].members++;
     domi__effect_joined(group, link, user.id);

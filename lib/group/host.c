@@ -99,7 +99,7 @@ bool domi__group_host_running(const struct domi__group_host *host,
 static void close_group(struct domi_group *group, enum domi_reason reason)
 {
     struct domi__group_host *host = group->host;
-    struct domi__roster *roster = &group->roster;
+    struct domi__group_roster *roster = &group->roster;
 
     group->ended = true;
     domi__ticks_remove(&host->ticks, group);

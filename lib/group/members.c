@@ -200,7 +200,7 @@ static void unchain(struct domi__members *members, uint32_t number)
 /* ---- rosters ------------------------------------------------------------ */
 
 /* O(n), n is the gateways that have users in the group. */
-static struct domi__share *find_share(const struct domi__roster *roster,
+static struct domi__share *find_share(const struct domi__group_roster *roster,
                                       uint32_t link)
 {
     uint32_t i;
@@ -213,7 +213,7 @@ static struct domi__share *find_share(const struct domi__roster *roster,
     return NULL;
 }
 
-uint32_t domi__roster_behind(const struct domi__roster *roster, uint32_t link)
+uint32_t domi__group_roster_behind(const struct domi__group_roster *roster, uint32_t link)
 {
     const struct domi__share *share = find_share(roster, link);
 
@@ -221,7 +221,7 @@ uint32_t domi__roster_behind(const struct domi__roster *roster, uint32_t link)
 }
 
 /* The share of a link, made when there is none; NULL when memory is short. */
-static struct domi__share *make_share(struct domi__roster *roster,
+static struct domi__share *make_share(struct domi__group_roster *roster,
                                       uint32_t link)
 {
     struct domi__share *share = find_share(roster, link);
@@ -239,7 +239,7 @@ static struct domi__share *make_share(struct domi__roster *roster,
     return share;
 }
 
-static void give_share(struct domi__roster *roster, struct domi__share *share)
+static void give_share(struct domi__group_roster *roster, struct domi__share *share)
 {
     if (share->count == 0) {
         *share = roster->shares[--roster->share_count];
@@ -247,13 +247,13 @@ static void give_share(struct domi__roster *roster, struct domi__share *share)
 }
 
 /* Gives half of the array back once three quarters of it are free. */
-static void shrink(struct domi__roster *roster)
+static void shrink(struct domi__group_roster *roster)
 {
     uint32_t wanted = roster->room / 2;
     void *smaller;
 
     if (roster->count == 0) {
-        domi__roster_fini(roster);
+        domi__group_roster_fini(roster);
         return;
     }
     if (roster->room < 64 || roster->count > roster->room / 4) {
@@ -266,7 +266,7 @@ static void shrink(struct domi__roster *roster)
     }
 }
 
-void domi__roster_fini(struct domi__roster *roster)
+void domi__group_roster_fini(struct domi__group_roster *roster)
 {
     free(roster->records);
     free(roster->shares);
@@ -296,7 +296,7 @@ uint32_t domi__members_find(const struct domi__members *members,
 }
 
 uint32_t domi__members_add(struct domi__members *members,
-                           struct domi__roster *roster, uint32_t group,
+                           struct domi__group_roster *roster, uint32_t group,
                            uint32_t link, uint64_t user)
 {
     struct domi__share *share;
@@ -333,7 +333,7 @@ uint32_t domi__members_add(struct domi__members *members,
 }
 
 void domi__members_drop(struct domi__members *members,
-                        struct domi__roster *roster, uint32_t number)
+                        struct domi__group_roster *roster, uint32_t number)
 {
     struct domi__member *member = domi__members_at(members, number);
     struct domi__share *share = find_share(roster, member->link);
@@ -349,7 +349,7 @@ void domi__members_drop(struct domi__members *members,
 }
 
 void domi__members_remove(struct domi__members *members,
-                          struct domi__roster *roster, uint32_t number)
+                          struct domi__group_roster *roster, uint32_t number)
 {
     unchain(members, number);
     domi__members_drop(members, roster, number);

@@ -35,7 +35,7 @@ struct domi__share {
 };
 
 /* The members of one group. Zeroed is empty. */
-struct domi__roster {
+struct domi__group_roster {
     uint32_t *records;
     uint32_t count;
     uint32_t room;
@@ -76,12 +76,12 @@ uint32_t domi__members_find(const struct domi__members *members,
 /* A new membership, of a user that is not in the group; 0 when memory is
    short, and nothing has changed. */
 uint32_t domi__members_add(struct domi__members *members,
-                           struct domi__roster *roster, uint32_t group,
+                           struct domi__group_roster *roster, uint32_t group,
                            uint32_t link, uint64_t user);
 
 /* Ends a membership; its number may be given again. */
 void domi__members_remove(struct domi__members *members,
-                          struct domi__roster *roster, uint32_t number);
+                          struct domi__group_roster *roster, uint32_t number);
 
 /*
  * Takes a user's whole chain out of the hash and returns its first record, or
@@ -91,12 +91,12 @@ void domi__members_remove(struct domi__members *members,
 uint32_t domi__members_take(struct domi__members *members, uint32_t link,
                             uint64_t user);
 void domi__members_drop(struct domi__members *members,
-                        struct domi__roster *roster, uint32_t number);
+                        struct domi__group_roster *roster, uint32_t number);
 
 /* The members behind this link; 0 when there are none. */
-uint32_t domi__roster_behind(const struct domi__roster *roster, uint32_t link);
+uint32_t domi__group_roster_behind(const struct domi__group_roster *roster, uint32_t link);
 
 /* Frees the arrays. Accepts zeroed memory. */
-void domi__roster_fini(struct domi__roster *roster);
+void domi__group_roster_fini(struct domi__group_roster *roster);
 
 #endif

@@ -20,7 +20,7 @@ struct domi_group {
     struct domi_zone *zone;
     struct domi__group_host *host; /* NULL until it is opened */
     void *data;
-    struct domi__roster roster;
+    struct domi__group_roster roster;
     struct domi__group_handler *handlers; /* sorted by type */
     uint16_t handler_count;
     uint16_t handler_room;
