@@ -183,6 +183,8 @@ void domi__zone_workers_free(struct domi_zone *zone)
         domi__group_host_free(worker->host);
     }
     free(zone->workers);
+    zone->workers = NULL;
+    zone->worker_count = 0;
 }
 
 /* ---- on the loop: records ------------------------------------------------ */
