@@ -109,23 +109,25 @@ struct domi__links_calls {
     /* The link is open: its id is set, and may be used as a target. Also
        after each reconnect, with a new id. */
     void (*on_up)(void *user, struct domi__link *link);
-    /* The link was open and is lost; its id is gone for good. */
+    /* The link was open and is lost; its id is gone for good. The session is
+       not there any more. */
     void (*on_down)(void *user, struct domi__link *link,
                     enum domi_reason reason);
     /* A frame of the zone, checked by domi__frame_check. */
     void (*on_frame)(void *user, struct domi__link *link,
                      const struct domi_frame *frame);
-    /* A dial failed; the next comes after a wait. */
-    void (*on_failed)(void *user, struct domi__link *link,
-                      enum domi_reason reason);
     /* The queue to the zone has room again. */
     void (*on_low)(void *user, struct domi__link *link);
+    /* The link is given up, and freed when this returns; domi__links_get
+       makes a new one. */
+    void (*on_gone)(void *user, struct domi__link *link);
 };
 
 struct domi__links_options {
     struct domi__loop *loop;
     struct domi__log *log;
     struct domi__session_limits limits; /* of each link's session */
+    int node_id;                        /* the gateway's, for the hello */
     const struct domi__links_calls *calls;
     void *user;
 };
@@ -139,9 +141,11 @@ void domi__links_close(struct domi__links *links,
                        void (*on_closed)(void *user), void *user);
 
 /*
- * The one link to this node; begun when there is none. A link is dialled
- * again whenever it is lost, after a wait that grows with each failure, with
- * jitter. NULL when memory is short.
+ * The one link to this node; begun when there is none. O(links). A link over
+ * TCP is dialled again whenever it is lost, after a wait that grows with each
+ * failure, with jitter; it is given up when it was neither open nor asked for
+ * for a minute. A link through memory is given up when it is lost. NULL when
+ * memory is short.
  */
 struct domi__link *domi__links_get(struct domi__links *links,
                                    const struct domi__node *node);

@@ -247,6 +247,7 @@ static struct domi__loop *new_loop(uv_loop_t *uv)
     domi__list_init(&loop->hooks);
     domi__list_init(&loop->dirty);
     domi__list_init(&loop->deferred);
+    domi__list_init(&loop->handshakes);
     domi__list_init(&loop->batches);
     domi__wheel_init(loop);
     loop->read_buffer = malloc(DOMI__READ_BUFFER);

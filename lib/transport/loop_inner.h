@@ -40,6 +40,7 @@ struct domi__loop {
     struct domi__list hooks;
     struct domi__list dirty;    /* sessions to flush */
     struct domi__list deferred;
+    struct domi__list handshakes; /* sessions that are not open yet */
     struct domi__list batches;
     struct domi__wheel wheel;
 

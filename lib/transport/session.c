@@ -42,6 +42,8 @@ domi__session_new(const struct domi__transport *transport,
     session->watch.fd = -1;
     session->heard_ms = domi__loop_now(session->loop);
     domi__list_init(&session->dirty);
+    domi__list_init(&session->deferred.node);
+    domi__list_push(&session->loop->handshakes, &session->deferred.node);
     domi__loop_hold(session->loop);
     domi__timer_start(session->loop, &session->timer,
                       session->limits->handshake_ms, on_timer);
@@ -66,6 +68,7 @@ void domi__session_opened(struct domi__session *session)
 {
     session->state = DOMI__SESSION_OPEN;
     session->opened = true;
+    domi__list_remove(&session->deferred.node);
     session->beaten_ms = domi__loop_now(session->loop);
     domi__session_heard(session);
     start_timer(session);
@@ -391,6 +394,22 @@ void domi__session_close(struct domi__session *session, enum domi_reason reason)
     }
     session->deferred.run = end;
     domi__loop_defer(session->loop, &session->deferred);
+}
+
+void domi__handshakes_close(struct domi__loop *loop, const void *arg,
+                            enum domi_reason reason)
+{
+    struct domi__list *node = loop->handshakes.next;
+
+    while (node != &loop->handshakes) {
+        struct domi__session *session =
+            DOMI__CONTAINER(node, struct domi__session, deferred.node);
+
+        node = node->next;
+        if (session->arg == arg) {
+            domi__session_close(session, reason);
+        }
+    }
 }
 
 static void free_session(struct domi__deferred *deferred)

@@ -205,6 +205,7 @@ struct domi__session {
     struct domi__timer timer;   /* handshake, silence, heartbeat, linger */
     uint64_t heard_ms;          /* when the peer's last byte came */
     uint64_t beaten_ms;         /* when our last heartbeat went */
+    /* For the end; during the handshake in the loop's list of those. */
     struct domi__deferred deferred;
 };
 
@@ -233,6 +234,10 @@ void domi__session_resume(struct domi__session *session);
 /* Closes; the first reason stands. Never calls back before it returns. */
 void domi__session_close(struct domi__session *session,
                          enum domi_reason reason);
+
+/* Closes the sessions with this `arg` whose handshake is not whole. */
+void domi__handshakes_close(struct domi__loop *loop, const void *arg,
+                            enum domi_reason reason);
 
 /* "192.0.2.7:51234", "[::1]:51234" or "memory"; always ended. */
 void domi__session_address(const struct domi__session *session, char *out,

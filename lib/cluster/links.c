@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A gateway's links to zones.
+ *
+ * A link is dialled, opens, says hello, carries frames. It fails to open or
+ * is lost; then it waits and is dialled again, or is given up.
+ */
+#include "cluster/cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+#include "domi/err.h"
+#include "frame/frame.h"
+
+#define RETRY_MIN_MS 100u
+#define RETRY_MAX_MS 5000u
+#define GIVE_UP_MS 60000u
+
+struct domi__link {
+    struct domi__list node; /* of links->all */
+    struct domi__links *links;
+    struct domi__node target; /* with strings of its own */
+    struct link_session *session; /* NULL while it waits */
+    uint64_t id;                  /* 0 while not open */
+    uint32_t features;
+    unsigned failures;            /* dials in a row */
+    uint64_t wanted_ms;           /* when it was last open or asked for */
+    struct domi__timer retry;
+    void *data;
+};
+
+/* The session outlives the link when that is closed meanwhile. */
+struct link_session {
+    struct domi__session base;
+    struct domi__link *link; /* NULL: nobody listens any more */
+    struct domi__links *links;
+};
+
+struct domi__links {
+    struct domi__links_options options;
+    struct domi__list all;
+    struct domi__table by_id; /* open ones */
+    unsigned sessions;        /* not yet closed, of links and former links */
+    bool closing;
+    struct domi__deferred deferred;
+    void (*on_closed)(void *user);
+    void *closed_user;
+};
+
+static const struct domi__session_owner owner;
+
+/* ---- one link ------------------------------------------------------------ */
+
+static void free_link(struct domi__link *link)
+{
+    domi__timer_stop(&link->retry);
+    domi__list_remove(&link->node);
+    free((char *)link->target.host);
+    free((char *)link->target.service);
+    free(link);
+}
+
+static void give_up(struct domi__link *link)
+{
+    link->links->options.calls->on_gone(link->links->options.user, link);
+    free_link(link);
+}
+
+static void dial(struct domi__link *link)
+{
+    struct domi__links *links = link->links;
+    const struct domi__listen how = {
+        .loop = links->options.loop,
+        .log = links->options.log,
+        .owner = &owner,
+        .limits = &links->options.limits,
+        .arg = links,
+        .host = link->target.host,
+        .port = link->target.tcp_port,
+    };
+    struct domi__session *session =
+        link->target.memory ? domi__memory_dial(&how, link->target.memory)
+                            : domi__tcp_dial(&how);
+
+    if (!session) {
+        return;
+    }
+    link->session = (struct link_session *)session;
+    link->session->link = link;
+    link->session->links = links;
+    links->sessions++;
+}
+
+static void on_retry(struct domi__timer *timer);
+
+/* The wait grows with each failure; half of it is chance, so that gateways
+   that lost one zone together do not come back together. */
+static void wait_and_retry(struct domi__link *link)
+{
+    struct domi__loop *loop = link->links->options.loop;
+    uint64_t wait = RETRY_MIN_MS;
+    uint32_t chance = 0;
+
+    for (unsigned i = 1; i < link->failures && wait < RETRY_MAX_MS; i++) {
+        wait *= 2;
+    }
+    if (wait > RETRY_MAX_MS) {
+        wait = RETRY_MAX_MS;
+    }
+    if (domi__random(&chance, sizeof(chance))) {
+        chance = 0;
+    }
+    wait = wait / 2 + chance % (wait / 2 + 1);
+    domi__timer_start(loop, &link->retry, wait, on_retry);
+}
+
+static void on_retry(struct domi__timer *timer)
+{
+    struct domi__link *link = DOMI__CONTAINER(timer, struct domi__link, retry);
+
+    if (domi__loop_now(link->links->options.loop) >
+        link->wanted_ms + GIVE_UP_MS) {
+        give_up(link);
+        return;
+    }
+    dial(link);
+    if (!link->session) {
+        wait_and_retry(link);
+    }
+}
+
+/* ---- its session --------------------------------------------------------- */
+
+static int say_hello(struct domi__link *link)
+{
+    uint8_t data[DOMI__HELLO_SIZE] = {0};
+    uint8_t extend[16] = {0};
+
+    domi_put_u16(data, DOMI__HELLO_VERSION);
+    domi_put_u32(data + 4, DOMI__FEATURE_GROUPS);
+    domi_put_u64(data + 8, (uint64_t)link->links->options.node_id);
+    /* A zone that does not know hello looks for this group, in vain. */
+    domi_put_u64(extend + 8, DOMI__HELLO_GROUP);
+    return domi__session_send(&link->session->base, DOMI__FRAME_HELLO, data,
+                              sizeof(data), extend, sizeof(extend));
+}
+
+static void on_open(struct domi__session *session)
+{
+    struct domi__link *link = ((struct link_session *)session)->link;
+    struct domi__links *links;
+
+    if (!link) {
+        domi__session_close(session, DOMI_REASON_STOPPING);
+        return;
+    }
+    links = link->links;
+    /* Zones choose link ids; two of one id could not be told apart. */
+    if (session->id == 0 || domi__table_get(&links->by_id, session->id)) {
+        domi__log(links->options.log, DOMI_LOG_WARNING,
+                  "zone %s gave a link id that is in use; dialling again",
+                  link->target.service);
+        domi__session_close(session, DOMI_REASON_BAD_BODY);
+        return;
+    }
+    if (domi__table_set(&links->by_id, session->id, link) || say_hello(link)) {
+        domi__table_remove(&links->by_id, session->id);
+        domi__session_close(session, DOMI_REASON_MEMORY);
+        return;
+    }
+    link->id = session->id;
+    link->features = 0;
+    link->failures = 0;
+    domi__log(links->options.log, DOMI_LOG_INFO, "link to %s %s:%d is open",
+              link->target.service,
+              link->target.memory ? "memory" : link->target.host,
+              link->target.memory ? 0 : link->target.tcp_port);
+    links->options.calls->on_up(links->options.user, link);
+}
+
+static bool on_frame(struct domi__session *session,
+                     const struct domi_frame *frame, const uint8_t *wire)
+{
+    struct domi__link *link = ((struct link_session *)session)->link;
+    enum domi_reason reason = domi__frame_check(frame, DOMI__ZONE_TO_GATEWAY);
+
+    (void)wire;
+    if (!link) {
+        return true;
+    }
+    if (reason != DOMI_REASON_NONE) {
+        domi__log_peer(link->links->options.log, DOMI_LOG_WARNING,
+                       "zone %s sent a frame of type %u: %s",
+                       link->target.service, frame->type,
+                       domi_reason_text(reason));
+        domi__session_close(session, reason);
+    } else if (frame->type == DOMI__FRAME_HELLO_ANSWER) {
+        link->features = domi_get_u32(frame->data + 4);
+    } else {
+        link->links->options.calls->on_frame(link->links->options.user, link,
+                                             frame);
+    }
+    return true;
+}
+
+static void on_low(struct domi__session *session)
+{
+    struct domi__link *link = ((struct link_session *)session)->link;
+
+    if (link) {
+        link->links->options.calls->on_low(link->links->options.user, link);
+    }
+}
+
+static void end_links(struct domi__deferred *deferred)
+{
+    struct domi__links *links =
+        DOMI__CONTAINER(deferred, struct domi__links, deferred);
+
+    domi__table_fini(&links->by_id);
+    links->on_closed(links->closed_user);
+    free(links);
+}
+
+static void end_when_empty(struct domi__links *links)
+{
+    if (links->closing && links->sessions == 0) {
+        links->deferred.run = end_links;
+        domi__loop_defer(links->options.loop, &links->deferred);
+    }
+}
+
+/* The link is without a session: tells, and dials again or gives up. */
+static void on_lost(struct domi__link *link, enum domi_reason reason)
+{
+    struct domi__links *links = link->links;
+    bool was_open = link->id != 0;
+
+    link->session = NULL;
+    if (was_open) {
+        domi__table_remove(&links->by_id, link->id);
+        link->id = 0;
+        link->wanted_ms = domi__loop_now(links->options.loop);
+        domi__log(links->options.log, DOMI_LOG_WARNING,
+                  "link to %s %s:%d is lost: %s", link->target.service,
+                  link->target.memory ? "memory" : link->target.host,
+                  link->target.memory ? 0 : link->target.tcp_port,
+                  domi_reason_text(reason));
+        links->options.calls->on_down(links->options.user, link, reason);
+    } else {
+        domi__log_peer(links->options.log, DOMI_LOG_WARNING,
+                       "link to %s %s:%d could not be opened: %s",
+                       link->target.service,
+                       link->target.memory ? "memory" : link->target.host,
+                       link->target.memory ? 0 : link->target.tcp_port,
+                       domi_reason_text(reason));
+    }
+    if (link->target.memory) {
+        /* Its port may be gone; who asks again gets the present one. */
+        give_up(link);
+        return;
+    }
+    link->failures++;
+    wait_and_retry(link);
+}
+
+static void on_close(struct domi__session *session, enum domi_reason reason)
+{
+    struct link_session *link_session = (struct link_session *)session;
+    struct domi__links *links = link_session->links;
+
+    links->sessions--;
+    if (link_session->link) {
+        on_lost(link_session->link, reason);
+    }
+    end_when_empty(links);
+}
+
+static size_t farewell(struct domi__session *session, enum domi_reason reason,
+                       uint8_t *out)
+{
+    (void)session;
+    (void)reason;
+    return domi_frame_encode(out, DOMI__FRAME_EXIT, NULL, 0, NULL, 0);
+}
+
+static const struct domi__session_owner owner = {
+    .size = sizeof(struct link_session),
+    .on_open = on_open,
+    .on_frame = on_frame,
+    .on_low = on_low,
+    .farewell = farewell,
+    .on_close = on_close,
+};
+
+/* ---- all links ----------------------------------------------------------- */
+
+struct domi__links *domi__links_new(const struct domi__links_options *options)
+{
+    struct domi__links *links = calloc(1, sizeof(*links));
+    struct domi__hash_key key;
+
+    if (!links || domi__hash_key_init(&key)) {
+        free(links);
+        return NULL;
+    }
+    links->options = *options;
+    domi__table_init(&links->by_id, key);
+    domi__list_init(&links->all);
+    return links;
+}
+
+void domi__links_close(struct domi__links *links,
+                       void (*on_closed)(void *user), void *user)
+{
+    struct domi__list *node;
+
+    links->closing = true;
+    links->on_closed = on_closed;
+    links->closed_user = user;
+    while ((node = domi__list_pop(&links->all))) {
+        struct domi__link *link =
+            DOMI__CONTAINER(node, struct domi__link, node);
+
+        if (link->session) {
+            link->session->link = NULL;
+            domi__session_close(&link->session->base, DOMI_REASON_STOPPING);
+        }
+        free_link(link);
+    }
+    end_when_empty(links);
+}
+
+static bool leads_to(const struct domi__link *link,
+                     const struct domi__node *node)
+{
+    if (node->memory || link->target.memory) {
+        return node->memory == link->target.memory;
+    }
+    return node->tcp_port == link->target.tcp_port &&
+           strcmp(node->host, link->target.host) == 0;
+}
+
+static struct domi__link *new_link(struct domi__links *links,
+                                   const struct domi__node *node)
+{
+    struct domi__link *link = calloc(1, sizeof(*link));
+
+    if (!link) {
+        return NULL;
+    }
+    domi__list_init(&link->node);
+    link->links = links;
+    link->target = *node;
+    link->target.service = strdup(node->service);
+    link->target.host = node->host ? strdup(node->host) : NULL;
+    if (!link->target.service || (node->host && !link->target.host)) {
+        free_link(link);
+        return NULL;
+    }
+    dial(link);
+    if (!link->session) {
+        free_link(link);
+        return NULL;
+    }
+    domi__list_push(&links->all, &link->node);
+    return link;
+}
+
+struct domi__link *domi__links_get(struct domi__links *links,
+                                   const struct domi__node *node)
+{
+    struct domi__link *link = NULL;
+    struct domi__list *at;
+
+    for (at = links->all.next; at != &links->all; at = at->next) {
+        struct domi__link *candidate =
+            DOMI__CONTAINER(at, struct domi__link, node);
+
+        if (leads_to(candidate, node)) {
+            link = candidate;
+            break;
+        }
+    }
+    if (!link && !links->closing) {
+        link = new_link(links, node);
+    }
+    if (link) {
+        link->wanted_ms = domi__loop_now(links->options.loop);
+    }
+    return link;
+}
+
+struct domi__link *domi__links_find(struct domi__links *links, uint64_t id)
+{
+    return domi__table_get(&links->by_id, id);
+}
+
+uint64_t domi__link_id(const struct domi__link *link)
+{
+    return link->id;
+}
+
+struct domi__session *domi__link_session(struct domi__link *link)
+{
+    return link->id ? &link->session->base : NULL;
+}
+
+bool domi__link_has(const struct domi__link *link, uint32_t feature)
+{
+    return (link->features & feature) == feature;
+}
+
+void domi__link_set_data(struct domi__link *link, void *data)
+{
+    link->data = data;
+}
+
+void *domi__link_data(const struct domi__link *link)
+{
+    return link->data;
+}
+
+size_t domi__links_count(const struct domi__links *links)
+{
+    return links->by_id.count;
+}

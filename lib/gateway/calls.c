@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domi_gateway_call: find the zone, have a link to it, attach the session.
+ *
+ * A call asks the registry, waits for the link, and is answered once. It fails
+ * when there is no zone, when the link is not open in time, or when the
+ * session goes first.
+ */
+#include "gateway/inner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct domi__call {
+    struct domi__list of_session;
+    struct domi__list waiting; /* in the gateway's list, or to itself */
+    struct domi__place place;
+    struct domi__timer timer;
+    struct domi_gateway *gateway;
+    struct domi_session *session;
+    struct domi__link *link; /* that it waits for */
+    bool placing;            /* the registry has not answered */
+    domi_call_fn on_called;
+    void *user;
+    char service[]; /* ended by a zero */
+};
+
+static void call_free(struct domi__call *call)
+{
+    domi__list_remove(&call->of_session);
+    domi__list_remove(&call->waiting);
+    domi__timer_stop(&call->timer);
+    free(call);
+}
+
+static void answer(struct domi__call *call, struct domi_session *session,
+                   int status, const struct domi_target *target)
+{
+    struct domi_gateway *gateway = call->gateway;
+    domi_call_fn on_called = call->on_called;
+    void *user = call->user;
+
+    call_free(call);
+    on_called(gateway, session, status, target, user);
+}
+
+static void fail(struct domi__call *call, int status)
+{
+    answer(call, call->session, status, NULL);
+}
+
+static void attach(struct domi__call *call, struct domi__link *link)
+{
+    struct domi__attachment *attachment =
+        domi__attach(call->session, link, call->place.group);
+
+    if (attachment) {
+        const struct domi_target target = attachment->target;
+
+        answer(call, call->session, 0, &target);
+    } else {
+        fail(call, DOMI_E_TOO_MANY);
+    }
+}
+
+static void on_timer(struct domi__timer *timer)
+{
+    fail(DOMI__CONTAINER(timer, struct domi__call, timer), DOMI_E_ZONE_LOST);
+}
+
+static void on_placed(struct domi__place *place, int status,
+                      const struct domi__node *node)
+{
+    struct domi__call *call = DOMI__CONTAINER(place, struct domi__call, place);
+    struct domi_gateway *gateway = call->gateway;
+    struct domi__link *link;
+
+    call->placing = false;
+    if (status) {
+        fail(call, status);
+        return;
+    }
+    link = domi__links_get(gateway->links, node);
+    if (!link) {
+        fail(call, UV_ENOMEM);
+        return;
+    }
+    if (domi__link_data(link)) {
+        attach(call, link);
+        return;
+    }
+    call->link = link;
+    domi__list_push(&gateway->calls_waiting, &call->waiting);
+    domi__timer_start(gateway->loop, &call->timer,
+                      gateway->options.link_open_ms, on_timer);
+}
+
+int domi_gateway_call(struct domi_gateway *gateway,
+                      struct domi_session *session, const char *service,
+                      uint64_t group, domi_call_fn on_called, void *user)
+{
+    size_t size = strlen(service) + 1;
+    struct domi__call *call;
+
+    if (session->base.state != DOMI__SESSION_OPEN) {
+        return DOMI_E_SESSION_GONE;
+    }
+    if (group == DOMI__HELLO_GROUP) {
+        return DOMI_E_OPTION;
+    }
+    call = calloc(1, sizeof(*call) + size);
+    if (!call) {
+        return UV_ENOMEM;
+    }
+    memcpy(call->service, service, size);
+    domi__list_init(&call->waiting);
+    domi__list_init(&call->of_session);
+    domi__list_push(&session->calls, &call->of_session);
+    call->gateway = gateway;
+    call->session = session;
+    call->on_called = on_called;
+    call->user = user;
+    call->placing = true;
+    call->place.service = call->service;
+    call->place.group = group;
+    call->place.on_placed = on_placed;
+    gateway->options.registry->kind->place(gateway->options.registry,
+                                           &call->place);
+    return 0;
+}
+
+/* The first call that waits for this link, or NULL. O(calls that wait). */
+static struct domi__call *first_waiting(struct domi_gateway *gateway,
+                                        const struct domi__link *link)
+{
+    struct domi__list *node;
+
+    for (node = gateway->calls_waiting.next; node != &gateway->calls_waiting;
+         node = node->next) {
+        struct domi__call *call =
+            DOMI__CONTAINER(node, struct domi__call, waiting);
+
+        if (call->link == link) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+void domi__calls_link_up(struct domi_gateway *gateway, struct domi__link *link)
+{
+    struct domi__call *call;
+
+    while (domi__link_data(link) && (call = first_waiting(gateway, link))) {
+        attach(call, link);
+    }
+}
+
+void domi__calls_link_gone(struct domi_gateway *gateway,
+                           struct domi__link *link)
+{
+    struct domi__call *call;
+
+    while ((call = first_waiting(gateway, link))) {
+        fail(call, DOMI_E_ZONE_LOST);
+    }
+}
+
+void domi__calls_session_gone(struct domi_session *session)
+{
+    struct domi__list *node;
+
+    while ((node = domi__list_pop(&session->calls))) {
+        struct domi__call *call =
+            DOMI__CONTAINER(node, struct domi__call, of_session);
+
+        if (call->placing) {
+            struct domi_registry *registry = call->gateway->options.registry;
+
+            registry->kind->cancel(registry, &call->place);
+        }
+        answer(call, NULL, DOMI_E_SESSION_GONE, NULL);
+    }
+}

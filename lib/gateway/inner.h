@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside the gateway: what its files share. */
+#ifndef DOMI_GATEWAY_INNER_H
+#define DOMI_GATEWAY_INNER_H
+
+#include <uv.h>
+
+#include "base/ids.h"
+#include "base/memory_use.h"
+#include "base/table.h"
+#include "cluster/cluster.h"
+#include "domi/err.h"
+#include "domi/gateway.h"
+#include "frame/frame.h"
+
+/* Ended attachments that a session remembers, so that frames which were on
+   their way are not taken for an offence. */
+#define DOMI__ENDED_KEPT 8u
+
+struct domi__audience;
+
+/*
+ * A session's place in a group: made by domi_gateway_call, or by a zone that
+ * puts a user it has already into another of its groups.
+ */
+struct domi__attachment {
+    struct domi__attachment *next; /* of the session, newest first */
+    struct domi_session *session;
+    struct domi__audience *audience; /* NULL once it has ended */
+    struct domi_target target;
+    uint32_t position; /* in the audience */
+};
+
+/*
+ * Those behind this gateway who are attached to one group: first those whom
+ * the zone has made members, who hear broadcasts, then the others.
+ */
+struct domi__audience {
+    struct domi__link *link;
+    uint64_t group;
+    struct domi__attachment **attachments;
+    uint32_t members;
+    uint32_t count;
+    uint32_t capacity;
+    struct domi__batch batch;
+};
+
+/* What the gateway keeps for an open link. */
+struct domi__route {
+    struct domi__table audiences; /* by group id */
+    struct domi__list held;       /* sessions that wait for room */
+};
+
+struct domi_session {
+    struct domi__session base;
+    struct domi__attachment *attachments;
+    struct domi__list calls; /* struct domi__call, unanswered */
+    struct domi__list held;  /* in a route's list, or to itself */
+    const char *farewell_text; /* while a kick is under way */
+    char *address;             /* once it was asked for */
+    void *data;
+    bool accepted;
+};
+
+/* A type's handler; the gateway's are sorted by type. */
+struct domi__gateway_handler {
+    uint16_t type;
+    domi_gateway_handler_fn run;
+    void *user;
+};
+
+struct domi_gateway {
+    struct domi_gateway_options options; /* with strings of its own */
+    int wanted_id;                       /* what options.id pointed to */
+    struct domi__loop *loop;
+    struct domi__log log;
+    struct domi__session_limits limits; /* of users */
+    struct domi_registry *own_registry; /* NULL: the application's */
+    struct domi__membership membership;
+    bool joined;
+    struct domi__ids ids;
+    struct domi__listener *tcp;
+    struct domi__listener *http;
+    struct domi__links *links; /* once the node id is known */
+    struct domi__table sessions; /* by id, those that are open */
+    size_t admitted;             /* open or in their handshake */
+    struct domi__hash_key key;
+    struct domi__list calls_waiting; /* for a link */
+    struct domi__batch multicast;    /* frames that name their users */
+    struct domi__gateway_handler *handlers;
+    size_t handler_count;
+    struct domi_gateway_stats stats;
+    void *data;
+
+    bool started;
+    bool closing;
+    bool links_closing;
+    unsigned parts; /* still to be closed */
+    struct domi__deferred deferred;
+    domi_gateway_close_fn on_close;
+    void *on_close_user;
+};
+
+/* gateway.c */
+void domi__gateway_close_next(struct domi_gateway *gateway);
+
+/* handlers.c: the handler for a type, or NULL. */
+const struct domi__gateway_handler *
+domi__gateway_handler_find(const struct domi_gateway *gateway, uint16_t type);
+
+/* sessions.c: the owner of users' sessions. */
+extern const struct domi__session_owner domi__gateway_owner;
+
+/* users.c: one frame of a user; false when it must wait. */
+bool domi__gateway_from_user(struct domi_session *session,
+                             const struct domi_frame *frame);
+
+/* zones.c: what links tell the gateway. */
+extern const struct domi__links_calls domi__gateway_links_calls;
+
+/* calls.c */
+
+/* The link is open: answers the calls that wait for it. */
+void domi__calls_link_up(struct domi_gateway *gateway,
+                         struct domi__link *link);
+
+/* The link is given up: they fail. */
+void domi__calls_link_gone(struct domi_gateway *gateway,
+                           struct domi__link *link);
+
+/* The session is gone: its calls are told so. */
+void domi__calls_session_gone(struct domi_session *session);
+
+/* attach.c */
+
+/* The attachment to this target, ended or not; NULL when there is none. */
+struct domi__attachment *
+domi__attachment_find(const struct domi_session *session,
+                      const struct domi_target *target);
+
+/* Whether the session is attached to any group over this link. */
+bool domi__session_uses(const struct domi_session *session, uint64_t link);
+
+/* Attaches; harmless when it is so already. NULL when memory is short or the
+   session has too many. */
+struct domi__attachment *domi__attach(struct domi_session *session,
+                                      struct domi__link *link, uint64_t group);
+
+/* The zone has made it a member, or no more. */
+void domi__attachment_join(struct domi__attachment *attachment);
+void domi__attachment_unjoin(struct domi__attachment *attachment);
+
+/* Ends it, without a word to anybody. */
+void domi__attachment_end(struct domi__attachment *attachment);
+
+/* Ends it, and tells the user and the application. */
+void domi__attachment_lose(struct domi__attachment *attachment,
+                           enum domi_reason reason);
+
+/* Tells a zone that a user has left one of its groups, or never was there. */
+void domi__user_leave(struct domi__link *link, uint64_t user, uint64_t group);
+
+/* Ends and frees all that the session has, and tells each zone that it
+   uses that the user is gone. */
+void domi__attachments_drop(struct domi_session *session);
+
+/* The audience of a group on an open link, or NULL. */
+struct domi__audience *domi__audience_find(struct domi__link *link,
+                                           uint64_t group);
+
+/* Ends all attachments of an audience, and with that the audience. */
+void domi__audience_lose(struct domi__audience *audience,
+                         enum domi_reason reason);
+
+#endif
