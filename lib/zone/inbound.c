@@ -227,6 +227,7 @@ static bool take_frame(struct domi__zone_link *link, uint32_t kind,
     record->type = type;
     memcpy(record + 1, data, size);
     domi__worker_commit(worker->worker, kind);
+    zone->fed = true;
     return true;
 }
 

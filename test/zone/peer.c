@@ -310,8 +310,13 @@ size_t peer_wait_frame(struct peer *peer)
     return size;
 }
 
-void peer_expect_end(struct peer *peer)
+void peer_expect_rest(struct peer *peer)
 {
     fixture_wait(peer->fixture, has(peer, SIZE_MAX));
+}
+
+void peer_expect_end(struct peer *peer)
+{
+    peer_expect_rest(peer);
     assert_int_equal(peer->size, 0);
 }

@@ -107,4 +107,7 @@ void peer_drop(struct peer *peer, size_t size);
 /* Waits until the zone has closed the connection, and sent nothing more. */
 void peer_expect_end(struct peer *peer);
 
+/* As above, whatever it sent before. */
+void peer_expect_rest(struct peer *peer);
+
 #endif
