@@ -33,7 +33,7 @@ OPEN_ROOMS = {'base'}
 
 # Other people's headers, with the only files that may include them.
 GUESTS = {
-    'libwebsockets.h': 'lib/transport/ws*.c',
+    'libwebsockets.h': 'lib/transport/websocket*.c',
     'cJSON.h': 'lib/cluster/*consul*',
     'curl.h': 'lib/cluster/*consul*',
     'llhttp.h': 'lib/http/*',
