@@ -49,7 +49,7 @@ class Program:
 
     def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None):
         path = path or os.path.join(os.environ['DOMI_SAMPLES'], name)
-        self.errors = tempfile.TemporaryFile('w+')
+        self.errors = tempfile.TemporaryFile()
         self.lines = []
         self.process = subprocess.Popen(
             [path, *options], stdin=stdin, stdout=subprocess.PIPE,
@@ -62,8 +62,8 @@ class Program:
             self.lines.append(line.rstrip('\n'))
 
     def stderr(self):
-        self.errors.seek(0)
-        return self.errors.read()
+        # The program writes where the file stands, so that stays untouched.
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode()
 
     def line(self, pattern, seconds=DEADLINE):
         """Waits for a line that matches, and returns the match."""
@@ -103,6 +103,8 @@ class Program:
             self.kill()
         self.reader.join(DEADLINE)
         self.process.stdout.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         self.errors.close()
 
 
@@ -123,32 +125,35 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError):
             pass  # What the other side did shows when it is read from.
 
-    def receive(self, size, seconds=DEADLINE):
+    def receive(self, size, seconds=DEADLINE, keep=False):
+        """The next bytes; to be received once more if `keep`."""
         until = time.monotonic() + seconds
         while len(self.pending) < size:
             left = until - time.monotonic()
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
                 raise AssertionError(f'{size} bytes did not come, only '
-                                     f'{self.pending.hex()}')
+                                     f'{self.pending[-64:].hex()}')
             try:
-                more = self.socket.recv(65536)
+                more = self.socket.recv(1 << 20)
             except ConnectionResetError:
                 more = b''
             if not more:
                 raise Closed()
             self.pending += more
+        if keep:
+            return self.pending[:size]
         data, self.pending = self.pending[:size], self.pending[size:]
         return data
 
     def closed(self, seconds=DEADLINE):
         """Waits for the end and returns what came before it."""
-        data = b''
         until = time.monotonic() + seconds
-        while True:
-            try:
-                data += self.receive(1, until - time.monotonic())
-            except Closed:
-                return data
+        try:
+            while True:
+                self.receive(len(self.pending) + 1, until - time.monotonic(),
+                             keep=True)
+        except Closed:
+            return self.pending
 
     def close(self):
         self.socket.close()
