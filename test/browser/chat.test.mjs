@@ -17,7 +17,7 @@ import { connect } from '../../samples/chat/web/domi.js';
 import { EVENT } from '../../samples/chat/web/events.js';
 
 const WEB = fileURLToPath(new URL('../../samples/chat/web', import.meta.url));
-const PATIENCE = 15000;
+const PATIENCE = 30000;
 const DESKTOP = { width: 1200, height: 800 };
 const PHONE = { width: 390, height: 844 };
 

@@ -143,8 +143,9 @@ test('connects again after waits that double, with jitter', async (t) => {
         const { error, wait } = await lost.next('a loss');
         assert.equal(error.code, 'lost');
         assert.ok(wait >= whole / 2 && wait <= whole, `${wait} of ${whole}`);
-        seen.push({ at: performance.now(), wait });
+        seen.push({ at: performance.now(), wait, whole });
     }
+    assert.ok(seen.some(({ wait, whole }) => wait < whole));
 });
 
 test('starts with the first wait again after a lasting time', async (t) => {
@@ -272,10 +273,10 @@ test('says goodbye on close and stays away', async (t) => {
     await opened.next('the id');
     const gone = connection.close();
     session.write(encode(51, 'too late'));
+    assert.equal(connection.close(), gone);
     await session.next(TYPE.EXIT);
     session.end();
     await gone;
-    assert.equal(await connection.close(), undefined);
     assert.equal(connection.state, 'closed');
     assert.equal(connection.send(50), false);
     connection.retry();
@@ -283,9 +284,9 @@ test('says goodbye on close and stays away', async (t) => {
     assert.equal(lost.length + heard.length + gateway.sessions.length, 0);
 });
 
-test('can be closed by a handler between two frames', async (t) => {
+test('can be closed by a handler, whatever follows', async (t) => {
     const gateway = await startGateway(t);
-    const { connection } = client(t, gateway.url);
+    const { connection, lost } = client(t, gateway.url);
     const heard = [];
     const closed = new Promise((resolve) => {
         connection.handle(51, () => {
@@ -294,11 +295,13 @@ test('can be closed by a handler between two frames', async (t) => {
         });
     });
     const session = await gateway.session();
-    session.write(Buffer.concat([encode(51), encode(51)]));
+    session.write(Buffer.concat([encode(51), encode(51), bytes('00000000')]));
     await session.next(TYPE.EXIT);
     session.end();
     await closed;
     assert.deepEqual(heard, [51]);
+    assert.equal(connection.state, 'closed');
+    assert.equal(lost.length, 0);
 });
 
 test('closes in any state', async (t) => {

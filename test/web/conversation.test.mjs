@@ -145,10 +145,32 @@ test('ends in the room wished for last', async (t) => {
 test('joins again after the zone was lost', async (t) => {
     const { session, next } = await together(t);
     session.write(notice(NOTICE.ZONE_LOST, { target: 1n }));
+    session.write(encode(EVENT.MESSAGE, 'that was another zone'));
+    await next('message');
     session.write(notice(NOTICE.ZONE_LOST, { target: ZONE }));
     await next('zoneLost');
     await letIn(session, LOBBY);
     await next('joined');
+});
+
+test('asks again if the connection is lost before the answer', async (t) => {
+    const gateway = await startGateway(t);
+    const { next } = converse(t, gateway.url);
+    const session = await gateway.session();
+    await session.next(EVENT.JOIN);
+    session.cut();
+    await letIn(await gateway.session(), LOBBY);
+    await next('joined');
+});
+
+test('ignores an answer to what it did not ask', async (t) => {
+    const { conversation, session, next } = await together(t);
+    session.write(Buffer.concat([answer(GARDEN),
+        encode(EVENT.MESSAGE, 'still in the lobby')]));
+    await next('message');
+    conversation.say('hello');
+    const { extend } = await session.next(TYPE.TO_GROUP);
+    assert.equal(readId(extend, 8), LOBBY);
 });
 
 test('asks again until there is room', async (t) => {

@@ -94,7 +94,8 @@ test('hands out bytes that later frames do not change', () => {
 test('refuses lengths that cannot be', () => {
     const limit = 2048;
     for (const header of ['0000000000000000', '0700000000003300',
-        '01080000', 'ffffffff', 'ffffffff00003300616263',
+        '00000000', '07000000', '01080000', 'ffffffff',
+        'ffffffff00003300616263',
         '0800000012000800', '0900000002003300ff']) {
         const decoder = new Decoder(limit);
         decoder.push(bytes(header));

@@ -4,8 +4,9 @@
  * told to, and keeps what it is sent.
  */
 
+import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import { Decoder } from '../../samples/chat/web/domi.js';
+import { Decoder, TYPE } from '../../samples/chat/web/domi.js';
 
 const PATIENCE = 5000;
 
@@ -86,14 +87,14 @@ class Session {
         this.#socket.destroy();
     }
 
-    /** The next frame of a type; frames of other types are passed over. */
+    /** The next frame, heartbeats aside, which must be of this type. */
     async next(type) {
-        for (;;) {
-            const frame = await this.#frames.next(`a frame of type ${type}`);
-            if (frame.type === type) {
-                return frame;
-            }
-        }
+        let frame;
+        do {
+            frame = await this.#frames.next(`a frame of type ${type}`);
+        } while (frame.type === TYPE.HEARTBEAT && type !== TYPE.HEARTBEAT);
+        assert.equal(frame.type, type);
+        return frame;
     }
 }
 

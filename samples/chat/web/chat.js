@@ -53,7 +53,7 @@ function setConnection(state) {
 const tryNow = { label: 'Try now', run: () => conversation.retry() };
 
 function cutOff(state, text, options) {
-    currentLog().failPending((message) => say(message));
+    withLog((log) => log.failPending(say));
     setConnection(state);
     showPeople([], null);
     showGuests(0);
@@ -106,7 +106,8 @@ function showSummary() {
     if (guests > 0) {
         parts.push(many(guests, 'guest', 'guests'));
     }
-    byId('room-summary').textContent = self === null ? '' : parts.join(', ');
+    byId('room-summary').textContent = self === null
+        ? 'not connected' : parts.join(', ');
     byId('people-count').textContent = people.length + guests || '';
     byId('people-toggle').setAttribute('aria-label',
         `People here: ${people.length + guests}`);
@@ -292,7 +293,7 @@ function showRooms() {
 /* Shows a room's log and asks to join it. */
 function showRoom(next) {
     if (conversation) {
-        currentLog().failPending((message) => say(message));
+        currentLog().failPending(say);
     }
     room = next;
     const recent = rooms.filter((one) => one !== LOBBY && one !== room);

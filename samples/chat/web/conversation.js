@@ -7,7 +7,9 @@
  * and the way in begins anew; the room shows this person out.
  */
 
-import { connect, DomiError, idBytes, NOTICE, readId } from './domi.js';
+import {
+    after, connect, DomiError, idBytes, NOTICE, readId,
+} from './domi.js';
 import {
     decodeText, EVENT, LOBBY_GROUP, readGuests, readPeople,
 } from './events.js';
@@ -53,10 +55,7 @@ export class Conversation {
         this.#tell = tell;
         this.#name = name;
         this.#group = group;
-        this.#after = options.after ?? ((ms, fn) => {
-            const timer = setTimeout(fn, ms);
-            return () => clearTimeout(timer);
-        });
+        this.#after = options.after ?? after;
         this.#connection = connect(url, {
             ...options,
             opened: () => this.#opened(),

@@ -64,6 +64,12 @@ function openWebSocket(url, options, events) {
     };
 }
 
+/** Runs a function in so many ms. @returns {function(): void} cancels it */
+export function after(ms, fn) {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+}
+
 const DEFAULTS = Object.freeze({
     heartbeat: 5000,
     silence: 10000,
@@ -72,10 +78,7 @@ const DEFAULTS = Object.freeze({
     maxSent: 1 << 16,
     maxReceived: 1 << 20,
     WebSocket: globalThis.WebSocket,
-    after: (ms, fn) => {
-        const timer = setTimeout(fn, ms);
-        return () => clearTimeout(timer);
-    },
+    after,
 });
 
 /**
@@ -95,9 +98,9 @@ const DEFAULTS = Object.freeze({
  * @param {number} [options.maxSent] bytes of the longest frame to send
  * @param {number} [options.maxReceived] bytes of the longest frame to accept
  * @param {Function} [options.WebSocket] constructor, if none is global
- * @param {function(number, Function): Function} [options.after] runs a
- *     function in so many ms and returns what cancels that; browsers slow
- *     down the timers of hidden pages, and this is the place to do better
+ * @param {function(number, Function): Function} [options.after] in place of
+ *     after(): browsers slow down the timers of hidden pages, and a page may
+ *     know of better ones
  * @returns {Connection}
  * @throws {TypeError} not such a url, or no WebSocket constructor for it
  */
@@ -251,7 +254,7 @@ export class Connection {
             ours(() => {
                 this.#link = open(url, this.#options, {
                     opened: ours((session) => this.#opened(session)),
-                    arrived: ours((readIt) => this.#arrived(readIt)),
+                    arrived: ours((readIt) => this.#arrived(readIt, gone)),
                     frame: ours((frame) => this.#deliver(frame)),
                     gone,
                 });
@@ -287,7 +290,7 @@ export class Connection {
         this.#after('watch', left, () => this.#watch());
     }
 
-    #arrived(readIt) {
+    #arrived(readIt, gone) {
         this.#heard = performance.now();
         try {
             readIt();
@@ -295,7 +298,7 @@ export class Connection {
             if (!(error instanceof DomiError)) {
                 throw error;
             }
-            this.#lose(error);
+            gone(error);
         }
     }
 

@@ -190,13 +190,13 @@ export class Decoder {
         this.#end += piece.length;
     }
 
-    /** The next `count` bytes as they are, or null if not all are here. */
+    /** The next `count` bytes, good until push(); null if not all are here. */
     take(count) {
         if (this.size < count) {
             return null;
         }
         this.#start += count;
-        return this.#bytes.slice(this.#start - count, this.#start);
+        return this.#bytes.subarray(this.#start - count, this.#start);
     }
 
     /**

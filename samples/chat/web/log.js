@@ -85,7 +85,7 @@ export class Log {
             const again = element('button', { type: 'button',
                 className: 'small', textContent: 'Send again' });
             const drop = element('button', { type: 'button',
-                className: 'small quiet', textContent: 'Forget it' });
+                className: 'small quiet', textContent: 'Discard' });
             item.dataset.state = 'unsure';
             item.append(element('p', { className: 'unsure' },
                 'This may not have arrived.', again, drop));

@@ -9,7 +9,6 @@ export function openTcp(url, options, events) {
     const { hostname, port } = new URL(url);
     const decoder = new Decoder(options.maxReceived);
     let session = null;
-    let over = false;
     let cause;
 
     const socket = connect({
@@ -28,8 +27,7 @@ export function openTcp(url, options, events) {
             session = readId(id);
             events.opened(session);
         }
-        /* A handler may end the link between two frames. */
-        for (let frame; !over && (frame = decoder.next());) {
+        for (let frame; (frame = decoder.next());) {
             events.frame(frame);
         }
     }));
@@ -40,13 +38,9 @@ export function openTcp(url, options, events) {
     return {
         send: (bytes) => socket.write(bytes),
         end: (bytes, done) => {
-            over = true;
             socket.once('close', done);
             socket.end(bytes);
         },
-        drop: () => {
-            over = true;
-            socket.destroy();
-        },
+        drop: () => socket.destroy(),
     };
 }
