@@ -347,6 +347,8 @@ test('a server that falls silent counts as lost, words are kept', async (t) => {
     await ada.fill('#composer-input', 'is anybody there?');
     await ada.press('#composer-input', 'Enter');
     await ada.waitForSelector('body[data-connection=lost]');
+    /* Its timers run in a Worker, so that hidden pages keep time too. */
+    assert.equal(ada.workers().length, 1);
     await ada.locator('#log [data-state=unsure]',
         { hasText: 'is anybody there?' }).waitFor();
     chat.resume();
