@@ -153,8 +153,9 @@ DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
 
 /*
  * Leaves the registry, closes the listeners, tells the users that the node is
- * stopping, closes their sessions and the links, and calls `on_close` in a
- * later turn of the loop. A second call has no effect. [loop]
+ * stopping, closes their sessions and the links, and calls `on_close`, which
+ * may be NULL, in a later turn of the loop. A second call has no effect.
+ * [loop]
  */
 DOMI_API void domi_gateway_close(struct domi_gateway *gateway,
                                  domi_gateway_close_fn on_close, void *user);

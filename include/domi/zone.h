@@ -93,10 +93,10 @@ DOMI_API int domi_zone_start(struct domi_zone *zone);
 /*
  * Leaves the registry, closes the listeners and links, lets the handlers take
  * what is in their rings, closes all groups, ends the workers, and then calls
- * `on_close` in a later turn of the loop. The loop never waits for a handler:
- * one that does not return keeps the zone from being closed, while the loop
- * goes on; how long to bear that is the application's to say. A second call
- * has no effect. [loop]
+ * `on_close`, which may be NULL, in a later turn of the loop. The loop never
+ * waits for a handler: one that does not return keeps the zone from being
+ * closed, while the loop goes on; how long to bear that is the application's
+ * to say. A second call has no effect. [loop]
  */
 DOMI_API void domi_zone_close(struct domi_zone *zone,
                               domi_zone_close_fn on_close, void *user);

@@ -329,6 +329,11 @@ void domi__links_close(struct domi__links *links,
             link->session->link = NULL;
             domi__session_close(&link->session->base, DOMI_REASON_STOPPING);
         }
+        if (link->id) {
+            link->id = 0;
+            links->options.calls->on_down(links->options.user, link,
+                                          DOMI_REASON_STOPPING);
+        }
         free_link(link);
     }
     end_when_empty(links);

@@ -323,7 +323,9 @@ static void on_put(void *user)
 {
     struct domi_gateway *gateway = user;
 
-    gateway->on_close(gateway, gateway->on_close_user);
+    if (gateway->on_close) {
+        gateway->on_close(gateway, gateway->on_close_user);
+    }
     free_gateway(gateway);
 }
 
@@ -407,9 +409,10 @@ static void close_sessions(struct domi_gateway *gateway)
 void domi_gateway_close(struct domi_gateway *gateway,
                         domi_gateway_close_fn on_close, void *user)
 {
-    if (gateway->on_close) {
+    if (gateway->close_asked) {
         return;
     }
+    gateway->close_asked = true;
     gateway->closing = true;
     gateway->on_close = on_close;
     gateway->on_close_user = user;

@@ -93,7 +93,8 @@ struct domi_gateway {
     void *data;
 
     bool started;
-    bool closing;
+    bool close_asked;
+    bool closing; /* until all parts are closed */
     bool links_closing;
     unsigned parts; /* still to be closed */
     struct domi__deferred deferred;
