@@ -655,6 +655,23 @@ static void a_busy_zone_without_threads_closes_in_order(void **state)
     close_while_busy(state, 1, 1);
 }
 
+static void a_connection_that_says_nothing_does_not_keep_the_zone(void **state)
+{
+    struct numbers *numbers = *state;
+    struct fixture *fixture = &numbers->fixture;
+    struct domi_zone_options options = number_options(numbers);
+    struct peer silent, peer;
+
+    options.handshake_ms = 60000;
+    start(numbers, &options);
+    peer_connect(&silent, fixture, domi_zone_tcp_port(fixture->zone));
+    /* A later connection is open: the silent one has been accepted. */
+    peer_open(&peer, fixture);
+    fixture_fini(fixture);
+    peer_close(&silent);
+    peer_close(&peer);
+}
+
 static void the_loop_goes_on_while_a_handler_keeps_the_zone_open(void **state)
 {
     struct numbers *numbers = *state;
@@ -701,6 +718,7 @@ int main(void)
         TEST(groups_tick_without_threads),
         TEST(a_busy_zone_closes_in_order),
         TEST(a_busy_zone_without_threads_closes_in_order),
+        TEST(a_connection_that_says_nothing_does_not_keep_the_zone),
         TEST(the_loop_goes_on_while_a_handler_keeps_the_zone_open),
     };
 #undef TEST
