@@ -302,6 +302,7 @@ static void close_links(struct domi_zone *zone)
 
         domi__session_close(&link->session, DOMI_REASON_STOPPING);
     }
+    domi__handshakes_close(zone->loop, zone, DOMI_REASON_STOPPING);
 }
 
 void domi_zone_close(struct domi_zone *zone, domi_zone_close_fn on_close,

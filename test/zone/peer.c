@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Gateways played by hand: sockets that are read while the zone's loop turns. */
+/* Gateways played by hand: sockets, read while the zone's loop turns. */
 #include "peer.h"
 
 #include <arpa/inet.h>
@@ -177,19 +177,25 @@ static bool has(struct peer *peer, size_t size)
     return peer->size >= size || peer->ended;
 }
 
-void peer_open(struct peer *peer, struct fixture *fixture)
+void peer_connect(struct peer *peer, struct fixture *fixture, int port)
 {
-    static const uint8_t magic[4] = {0xfb, 0x08, 0, 0};
     struct sockaddr_in address = {.sin_family = AF_INET};
 
     memset(peer, 0, sizeof(*peer));
     peer->fixture = fixture;
-    address.sin_port = htons((uint16_t)domi_zone_tcp_port(fixture->zone));
+    address.sin_port = htons((uint16_t)port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(peer->fd >= 0);
     assert_int_equal(
         connect(peer->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+void peer_open(struct peer *peer, struct fixture *fixture)
+{
+    static const uint8_t magic[4] = {0xfb, 0x08, 0, 0};
+
+    peer_connect(peer, fixture, domi_zone_tcp_port(fixture->zone));
     peer_send(peer, magic, sizeof(magic));
     fixture_wait(fixture, has(peer, 8));
     assert_false(peer->ended);

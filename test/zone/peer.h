@@ -77,6 +77,9 @@ void fixture_fini(struct fixture *fixture);
 
 struct domi_zone_stats fixture_stats(const struct fixture *fixture);
 
+/* Connects to a port of the zone, and says nothing. */
+void peer_connect(struct peer *peer, struct fixture *fixture, int port);
+
 /* Connects and says the magic; the link is open when this returns. */
 void peer_open(struct peer *peer, struct fixture *fixture);
 void peer_close(struct peer *peer);

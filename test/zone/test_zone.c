@@ -218,6 +218,31 @@ static void a_port_that_is_taken_fails_the_start(void **state)
     fixture_fini(fixture);
 }
 
+static void a_zone_answers_health_checks(void **state)
+{
+    static const char request[] = "GET /7/health HTTP/1.1\r\n"
+                                  "Host: zone\r\nConnection: close\r\n\r\n";
+    struct fixture *fixture = *state;
+    struct domi_zone_options options = fixture_options(fixture);
+    struct peer peer;
+    int id = 7;
+
+    options.id = &id;
+    options.tcp_port = 0;
+    options.http_port = DOMI_PORT_ANY;
+    fixture_init(fixture, &options);
+    assert_int_equal(domi_zone_start(fixture->zone), 0);
+    assert_int_equal(domi_zone_tcp_port(fixture->zone), 0);
+    peer_connect(&peer, fixture, domi_zone_http_port(fixture->zone));
+    peer_send(&peer, request, sizeof(request) - 1);
+    peer_expect(&peer, "HTTP/1.1 200 OK\r\n", 17);
+    peer_expect_rest(&peer);
+    assert_non_null(
+        memmem(peer.in, peer.size, "consul healthy check!\n", 22));
+    peer_close(&peer);
+    fixture_fini(fixture);
+}
+
 /* ---- groups that are opened ---------------------------------------------- */
 
 static void count_close(struct domi_group *group, enum domi_reason reason,
@@ -630,6 +655,23 @@ static void a_busy_zone_without_threads_closes_in_order(void **state)
     close_while_busy(state, 1, 1);
 }
 
+static void a_connection_that_says_nothing_does_not_keep_the_zone(void **state)
+{
+    struct numbers *numbers = *state;
+    struct fixture *fixture = &numbers->fixture;
+    struct domi_zone_options options = number_options(numbers);
+    struct peer silent, peer;
+
+    options.handshake_ms = 60000;
+    start(numbers, &options);
+    peer_connect(&silent, fixture, domi_zone_tcp_port(fixture->zone));
+    /* A later connection is open: the silent one has been accepted. */
+    peer_open(&peer, fixture);
+    fixture_fini(fixture);
+    peer_close(&silent);
+    peer_close(&peer);
+}
+
 static void the_loop_goes_on_while_a_handler_keeps_the_zone_open(void **state)
 {
     struct numbers *numbers = *state;
@@ -661,6 +703,7 @@ int main(void)
         TEST(a_bad_option_is_named_in_the_log),
         TEST(a_zone_has_an_id_and_ports_once_it_is_started),
         TEST(a_port_that_is_taken_fails_the_start),
+        TEST(a_zone_answers_health_checks),
         TEST(groups_can_be_opened_before_and_after_the_start),
         TEST(groups_of_a_zone_that_never_starts_are_closed),
         TEST(a_full_ring_stops_reading_and_keeps_the_order),
@@ -675,6 +718,7 @@ int main(void)
         TEST(groups_tick_without_threads),
         TEST(a_busy_zone_closes_in_order),
         TEST(a_busy_zone_without_threads_closes_in_order),
+        TEST(a_connection_that_says_nothing_does_not_keep_the_zone),
         TEST(the_loop_goes_on_while_a_handler_keeps_the_zone_open),
     };
 #undef TEST
