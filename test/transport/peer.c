@@ -16,9 +16,10 @@
 
 #include <cmocka.h>
 
+/* Only ends a wait. */
 static void on_tick(uv_timer_t *timer)
 {
-    uv_timer_stop(timer);
+    (void)timer;
 }
 
 static void on_tick_closed(uv_handle_t *handle)
@@ -32,7 +33,7 @@ void turn(uv_loop_t *uv)
 
     assert_non_null(tick);
     uv_timer_init(uv, tick);
-    uv_timer_start(tick, on_tick, 5, 0);
+    uv_timer_start(tick, on_tick, 5, 5);
     uv_run(uv, UV_RUN_ONCE);
     uv_close((uv_handle_t *)tick, on_tick_closed);
     uv_run(uv, UV_RUN_NOWAIT);
