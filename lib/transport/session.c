@@ -21,6 +21,9 @@
 
 #define FAREWELL_MAX 256u
 
+/* A timer that is this late tells of a loop that did not run. */
+#define STALL_MS 1000u
+
 static void on_timer(struct domi__timer *timer);
 
 struct domi__session *
@@ -85,8 +88,9 @@ static void on_open_timer(struct domi__session *session)
     const struct domi__session_limits *limits = session->limits;
     uint64_t now = domi__loop_now(session->loop);
 
-    if (session->paused) {
-        /* Nothing can be heard from a peer that is not read. */
+    if (session->paused || now > session->timer.due_ms + STALL_MS) {
+        /* Nothing can be heard from a peer that is not read, be it for
+           backpressure, or because this process stood still. */
         session->heard_ms = now;
     }
     if (session->heard_ms + limits->silence_ms <= now) {
