@@ -105,7 +105,10 @@ class Program:
         self.process.stdout.close()
         if self.process.stdin:
             self.process.stdin.close()
+        errors = self.stderr()
         self.errors.close()
+        if re.search('Sanitizer|runtime error:', errors):
+            raise AssertionError(errors)
 
 
 class Closed(Exception):
