@@ -13,7 +13,7 @@
 /* ---- what the handlers of these tests share ------------------------------ */
 
 #define NUMBERED 61 /* a frame whose data is a number that counts up */
-#define BLOCKING 62 /* a frame whose handler waits for `go` */
+#define BLOCKING 62 /* a frame whose handler waits for `go`, and answers */
 
 struct numbers {
     struct fixture fixture;
@@ -40,13 +40,11 @@ static void on_blocking(struct domi_group *group, struct domi_user sender,
 {
     struct numbers *numbers = user;
 
-    (void)group;
-    (void)sender;
-    (void)frame;
     numbers->blocked = true;
     for (int i = 0; i < 10000 && !numbers->go; i++) {
         pause_ms(1);
     }
+    domi_group_send(group, sender, frame->type, NULL, 0);
 }
 
 static void on_numbered(struct domi_group *group, struct domi_user sender,
@@ -324,7 +322,7 @@ static void a_full_ring_stops_reading_and_keeps_the_order(void **state)
     options.workers = 1;
     start(numbers, &options);
     peer_open(&peer, fixture);
-    peer_send_frame(&peer, USER_A, 1, BLOCKING, "", 0);
+    peer_send_frame(&peer, peer.id, 1, BLOCKING, "", 0);
     fixture_wait(fixture, numbers->blocked);
     send_numbers(&peer, 5, 1, 0, 1000, 100);
     fixture_wait(fixture, fixture_stats(fixture).pauses > 0);
@@ -371,6 +369,31 @@ static void a_link_that_ends_while_the_rings_are_full_is_not_lost(void **state)
     fixture_wait(fixture, fixture->joined == 2);
     peer_close(&late);
     fixture_wait(fixture, fixture->left[DOMI_REASON_GATEWAY_LOST] == 2);
+    fixture_fini(fixture);
+}
+
+static void what_was_meant_for_a_lost_link_reaches_no_other(void **state)
+{
+    struct numbers *numbers = *state;
+    struct fixture *fixture = &numbers->fixture;
+    struct domi_zone_options options = number_options(numbers);
+    struct peer peer, late;
+
+    options.workers = 3;
+    start(numbers, &options);
+    peer_open(&peer, fixture);
+    peer_send_frame(&peer, USER_A, 1, BLOCKING, "", 0);
+    fixture_wait(fixture, numbers->blocked);
+    peer_close(&peer);
+    fixture_wait(fixture, fixture_stats(fixture).links == 0);
+    /* The other workers know; the one that answers now does not. */
+    pause_ms(20);
+    uv_run(&fixture->loop, UV_RUN_ONCE);
+    peer_open(&late, fixture);
+    numbers->go = true;
+    send_numbers(&late, 5, 1, 0, 1, 16);
+    assert_int_equal(peer_wait_frame(&late), 8 + 16 + 18);
+    peer_close(&late);
     fixture_fini(fixture);
 }
 
@@ -708,6 +731,7 @@ int main(void)
         TEST(groups_of_a_zone_that_never_starts_are_closed),
         TEST(a_full_ring_stops_reading_and_keeps_the_order),
         TEST(a_link_that_ends_while_the_rings_are_full_is_not_lost),
+        TEST(what_was_meant_for_a_lost_link_reaches_no_other),
         TEST(the_largest_frame_fits),
         TEST(workers_keep_the_order_of_each_user),
         TEST(other_threads_can_post),
