@@ -200,8 +200,8 @@ static void unchain(struct domi__members *members, uint32_t number)
 /* ---- rosters ------------------------------------------------------------ */
 
 /* O(n), n is the gateways that have users in the group. */
-static struct domi__share *find_share(const struct domi__group_roster *roster,
-                                      uint32_t link)
+static struct domi__share *
+find_share(const struct domi__group_roster *roster, uint32_t link)
 {
     uint32_t i;
 
@@ -213,7 +213,8 @@ static struct domi__share *find_share(const struct domi__group_roster *roster,
     return NULL;
 }
 
-uint32_t domi__group_roster_behind(const struct domi__group_roster *roster, uint32_t link)
+uint32_t domi__group_roster_behind(const struct domi__group_roster *roster,
+                                   uint32_t link)
 {
     const struct domi__share *share = find_share(roster, link);
 
@@ -239,7 +240,8 @@ static struct domi__share *make_share(struct domi__group_roster *roster,
     return share;
 }
 
-static void give_share(struct domi__group_roster *roster, struct domi__share *share)
+static void give_share(struct domi__group_roster *roster,
+                       struct domi__share *share)
 {
     if (share->count == 0) {
         *share = roster->shares[--roster->share_count];

@@ -94,7 +94,8 @@ void domi__members_drop(struct domi__members *members,
                         struct domi__group_roster *roster, uint32_t number);
 
 /* The members behind this link; 0 when there are none. */
-uint32_t domi__group_roster_behind(const struct domi__group_roster *roster, uint32_t link);
+uint32_t domi__group_roster_behind(const struct domi__group_roster *roster,
+                                   uint32_t link);
 
 /* Frees the arrays. Accepts zeroed memory. */
 void domi__group_roster_fini(struct domi__group_roster *roster);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The heap of ticking groups: O(log n) for each tick, n the groups that tick. */
+/* The heap of ticking groups: O(log n) for each tick, n of them ticking. */
 #include "group/state.h"
 
 /* The heap has room for all groups of the host, so nothing here can fail. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a zone answers over HTTP: that it is well, and how full the machine is. */
+/* What a zone answers over HTTP: its health, and how full the machine is. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -227,6 +227,7 @@ static bool take_frame(struct domi__zone_link *link, uint32_t kind,
     record->type = type;
     memcpy(record + 1, data, size);
     domi__worker_commit(worker->worker, kind);
+    zone->fed = true;
     return true;
 }
 
@@ -382,12 +383,18 @@ static bool on_frame(struct domi__session *session,
     return taken;
 }
 
-/* What the workers were told of the link they must be told to forget; what
-   they were not told they need not. */
+/*
+ * What the workers were told of the link they must be told to forget; what
+ * they were not told they need not. When the zone itself ends, members leave
+ * because their groups are closed, not because of their gateway.
+ */
 static void forget_slot(struct domi_zone *zone, struct domi__zone_slot *slot)
 {
     slot->session = NULL;
     domi__list_remove(&slot->pending);
+    if (zone->closing) {
+        return;
+    }
     if (!slot->told) {
         give_slot(zone, slot);
         return;

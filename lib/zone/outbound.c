@@ -111,7 +111,7 @@ bool domi__zone_drain(struct domi_zone *zone)
         zone->workers[0].started) {
         start_beat(zone);
     }
-    if (worked) {
+    if (worked || zone->fed) {
         domi__zone_watch(zone);
     }
     return worked;

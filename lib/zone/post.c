@@ -117,6 +117,7 @@ int domi_group_open(struct domi_group *group)
     }
     memcpy(room, &group, sizeof(group));
     domi__worker_commit(worker->worker, DOMI__RECORD_OPEN);
+    zone->fed = true;
     return 0;
 }
 
@@ -156,6 +157,7 @@ static bool give_item(struct domi__zone_worker *worker,
     }
     memcpy(room, item->bytes, item->size);
     domi__worker_commit(worker->worker, item->kind);
+    worker->zone->fed = true;
     worker->zone->stats.frames_in += item->kind == DOMI__RECORD_FRAME;
     atomic_fetch_sub(&worker->item_bytes, bytes_of(item));
     domi__list_remove(&item->node);

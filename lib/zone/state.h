@@ -131,6 +131,8 @@ struct domi_zone {
     pthread_mutex_t mutex; /* of `running` and the workers' `posts` */
     bool running;          /* posts are taken */
 
+    bool fed; /* records were committed that the watch does not know of */
+
     bool started;   /* domi_zone_start was called */
     bool joining;   /* the registry was asked */
     bool joined;    /* it has given the id */

@@ -183,6 +183,8 @@ void domi__zone_workers_free(struct domi_zone *zone)
         domi__group_host_free(worker->host);
     }
     free(zone->workers);
+    zone->workers = NULL;
+    zone->worker_count = 0;
 }
 
 /* ---- on the loop: records ------------------------------------------------ */
@@ -218,6 +220,7 @@ void domi__zone_commit_all(struct domi_zone *zone, uint32_t kind)
     for (unsigned i = 0; i < zone->worker_count; i++) {
         domi__worker_commit(zone->workers[i].worker, kind);
     }
+    zone->fed = true;
 }
 
 /* A worker that was never started has nothing to end. */
@@ -294,6 +297,7 @@ static void on_watch(struct domi__timer *timer)
 
 void domi__zone_watch(struct domi_zone *zone)
 {
+    zone->fed = false;
     if (!domi__timer_is_running(&zone->watch) && !zone->options.no_workers) {
         domi__timer_start(zone->loop, &zone->watch,
                           zone->options.handler_limit_ms / 2 + 1, on_watch);

@@ -23,8 +23,6 @@ static bool run_hook(struct domi__loop_hook *hook);
 
 static void free_zone(struct domi_zone *zone)
 {
-    domi__zone_items_free(&zone->early);
-    domi__zone_workers_free(zone);
     domi__zone_slots_free(zone);
     domi_registry_free(zone->own_registry);
     domi__zone_options_fini(zone);
@@ -239,6 +237,9 @@ static void on_put(void *user)
 {
     struct domi_zone *zone = user;
 
+    /* Groups that no worker ever took over are closed here. */
+    domi__zone_items_free(&zone->early);
+    domi__zone_workers_free(zone);
     if (zone->on_close) {
         zone->on_close(zone, zone->on_close_user);
     }
@@ -301,6 +302,7 @@ static void close_links(struct domi_zone *zone)
 
         domi__session_close(&link->session, DOMI_REASON_STOPPING);
     }
+    domi__handshakes_close(zone->loop, zone, DOMI_REASON_STOPPING);
 }
 
 void domi_zone_close(struct domi_zone *zone, domi_zone_close_fn on_close,

@@ -44,8 +44,8 @@ static void read_settings(struct settings *s, int argc, char **argv)
         {"version", "N", "of the service; 1", option_positive,
          &s->gateway.version},
         {"id", "N", "of the gateway's node; 0", option_id, &s->id},
-        {"workers", "N", "threads; 0: handlers run on the loop",
-         option_workers, &s->workers},
+        {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
+         &s->workers},
         {0},
     };
     const struct options options = {

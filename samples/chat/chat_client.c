@@ -37,7 +37,7 @@ struct chatter {
     int seconds;      /* 0: until the input ends */
     int status;       /* of the program */
     bool joined;
-    bool ending;      /* the input has ended */
+    bool ending; /* the input has ended */
     uint8_t target[DOMI_TARGET_SIZE];
     char last[CHAT_TEXT_MAX]; /* what was sent last */
     size_t last_size;
@@ -194,9 +194,9 @@ static void on_join(struct domi_client *client, const struct domi_frame *frame,
     if (text) {
         chatter->text = NULL;
         say(chatter, text, strlen(text));
-        lines_start(&chatter->lines, uv_handle_get_loop(
-                                         (uv_handle_t *)&chatter->end),
-                    on_line, chatter);
+        lines_start(&chatter->lines,
+                    uv_handle_get_loop((uv_handle_t *)&chatter->end), on_line,
+                    chatter);
     }
 }
 

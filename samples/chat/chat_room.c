@@ -34,8 +34,8 @@ static void read_settings(struct settings *s, int argc, char **argv)
         {"version", "N", "of the service; 1", option_positive,
          &s->zone.version},
         {"id", "N", "of the node; made from its address", option_id, &s->id},
-        {"workers", "N", "threads; 0: handlers run on the loop",
-         option_workers, &s->workers},
+        {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
+         &s->workers},
         {0},
     };
     const struct options options = {

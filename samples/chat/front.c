@@ -86,8 +86,7 @@ static void on_join(struct domi_gateway *gateway, struct domi_session *session,
     }
 }
 
-static void on_leave(struct domi_gateway *gateway,
-                     struct domi_session *session,
+static void on_leave(struct domi_gateway *gateway, struct domi_session *session,
                      const struct domi_frame *frame, void *user)
 {
     struct domi_target target;

@@ -30,11 +30,11 @@ struct person {
 
 /* The data of the group. */
 struct room {
-    uint32_t guests;          /* members without a name */
-    size_t count;             /* with one */
-    size_t room;              /* that the arrays have room for */
-    struct domi_user *users;  /* beside each other, for multicast */
-    struct person **people;   /* in the same order */
+    uint32_t guests;         /* members without a name */
+    size_t count;            /* with one */
+    size_t room;             /* that the arrays have room for */
+    struct domi_user *users; /* beside each other, for multicast */
+    struct person **people;  /* in the same order */
 };
 
 static void tell_named(struct domi_group *group, uint16_t type,

@@ -15,7 +15,7 @@ struct option_row {
     const char *argument; /* how the help names the value */
     const char *help;     /* one line */
     option_take_fn take;
-    void *target;         /* what `take` writes to */
+    void *target; /* what `take` writes to */
 };
 
 /* A program's command line. */
@@ -23,7 +23,7 @@ struct options {
     const char *usage; /* behind the program's name: "HOST:PORT TEXT" */
     const char *about; /* a sentence or two, for the help */
     const struct option_row *rows;
-    int arguments;     /* that must stand beside the options */
+    int arguments; /* that must stand beside the options */
 };
 
 /*

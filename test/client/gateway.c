@@ -104,8 +104,8 @@ void gateway_send(struct gateway *gateway, const void *bytes, size_t size)
 {
     uv_buf_t buffer = uv_buf_init((char *)bytes, (unsigned)size);
 
-    assert_int_equal(
-        uv_try_write((uv_stream_t *)&gateway->peer, &buffer, 1), size);
+    assert_int_equal(uv_try_write((uv_stream_t *)&gateway->peer, &buffer, 1),
+                     size);
 }
 
 void gateway_send_frame(struct gateway *gateway, uint16_t type,

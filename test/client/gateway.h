@@ -15,11 +15,11 @@ struct gateway {
     uv_tcp_t peer;
     int port;
     bool listens;
-    bool connected;  /* there is a peer */
-    bool ended;      /* the peer has closed, or was closed */
-    int connections; /* since the start */
-    bool is_mute;    /* leaves new connections without the id */
-    bool is_closed;  /* the handle of the peer is closed */
+    bool connected;       /* there is a peer */
+    bool ended;           /* the peer has closed, or was closed */
+    int connections;      /* since the start */
+    bool is_mute;         /* leaves new connections without the id */
+    bool is_closed;       /* the handle of the peer is closed */
     uint8_t bytes[65536]; /* what the peer sent */
     size_t size;
 };

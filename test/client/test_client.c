@@ -236,12 +236,11 @@ static void refuses_types_that_are_not_the_applications(void **state)
                      DOMI_E_TYPE_RESERVED);
     assert_int_equal(domi_client_handle(f->client, 1, on_frame, f),
                      DOMI_E_TYPE_RESERVED);
-    assert_int_equal(domi_client_handle(f->client, DOMI_TYPE_NOTICE, on_frame,
-                                        f),
-                     0);
-    assert_int_equal(domi_client_handle(f->client, DOMI_TYPE_NOTICE, on_frame,
-                                        f),
-                     DOMI_E_TYPE_TAKEN);
+    assert_int_equal(
+        domi_client_handle(f->client, DOMI_TYPE_NOTICE, on_frame, f), 0);
+    assert_int_equal(
+        domi_client_handle(f->client, DOMI_TYPE_NOTICE, on_frame, f),
+        DOMI_E_TYPE_TAKEN);
     assert_int_equal(domi_client_send(f->client, 49, NULL, 0),
                      DOMI_E_TYPE_RESERVED);
     assert_int_equal(domi_client_send(f->client, DOMI_TYPE_NOTICE, NULL, 0),

@@ -326,3 +326,54 @@ void stage_frame(struct stage *stage, uint32_t link, uint64_t user,
     domi__group_host_frame(stage->host, link, user, group, type,
                            (const uint8_t *)text, (uint32_t)strlen(text));
 }
+
+/* ---- as tests begin ----------------------------------------------------- */
+
+int stage_set_up(void **state)
+{
+    struct stage *stage = malloc(sizeof(*stage));
+
+    assert_non_null(stage);
+    stage_init(stage, 4096);
+    for (uint32_t link = 0; link < 3; link++) {
+        domi__group_host_link_up(stage->host, link, 1000 + link);
+        if (link < 2) {
+            domi__group_host_link_features(stage->host, link,
+                                           DOMI__FEATURE_GROUPS);
+        }
+    }
+    *state = stage;
+    return 0;
+}
+
+int stage_tear_down(void **state)
+{
+    stage_fini(*state);
+    free(*state);
+    return 0;
+}
+
+static void add(struct domi_group *group, uint64_t id, uint32_t link)
+{
+    assert_int_equal(domi_group_add(group, user_of(id, link)), 0);
+}
+
+void stage_fill(struct stage *stage, struct domi_group *group)
+{
+    (void)stage;
+    add(group, 10, 0);
+    add(group, 11, 0);
+    add(group, 20, 1);
+    add(group, 30, 2);
+    add(group, 31, 2);
+}
+
+struct stage *stage_filled(void **state)
+{
+    struct stage *stage = *state;
+
+    stage_group(stage, 666);
+    stage_play(stage, 666, stage_fill);
+    stage_forget(stage);
+    return stage;
+}

@@ -68,4 +68,14 @@ static inline struct domi_user user_of(uint64_t id, uint32_t link)
     return (struct domi_user){id, 1000 + link};
 }
 
+/* For cmocka: a stage with three links, of which 0 and 1 know groups. */
+int stage_set_up(void **state);
+int stage_tear_down(void **state);
+
+/* Adds 10 and 11 behind link 0, 20 behind 1, 30 and 31 behind 2. */
+void stage_fill(struct stage *stage, struct domi_group *group);
+
+/* The stage, with group 666 filled and the script forgotten. */
+struct stage *stage_filled(void **state);
+
 #endif
