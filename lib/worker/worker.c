@@ -246,7 +246,7 @@ void *domi__worker_out_reserve(struct domi__worker *worker, size_t size)
         room = worker->threaded ? wait_for_room(worker, size)
                                 : make_room(worker, size);
     }
-    worker->unpublished += size;
+    worker->unpublished += size + 8; /* and a header */
     return room;
 }
 

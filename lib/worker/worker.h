@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker: a thread with a ring in and a ring out, running what it is given. */
+/* A worker: a thread between a ring in and a ring out. */
 #ifndef DOMI_WORKER_WORKER_H
 #define DOMI_WORKER_WORKER_H
 

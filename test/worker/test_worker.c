@@ -1,292 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of worker/worker.c. */
-#include <poll.h>
-#include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "worker/worker.h"
+#include "fixture.h"
 
-#define RING_SIZE 4096u
-#define LIMIT_MS 20000 /* a wake that takes longer is lost */
 #define NS_PER_MS UINT64_C(1000000)
-
-/* What the handler does with a record, by its kind. */
-enum kind {
-    ECHO,      /* puts the same bytes out */
-    SWALLOW,   /* puts nothing out */
-    MULTIPLY,  /* puts the same bytes out eight times */
-    GATE,      /* waits for the gate to be opened */
-    SIGNALS,   /* puts out how many signals may interrupt its thread */
-    CHAIN,     /* puts out more than a ring, `out` sends it records meanwhile */
-    OWN_TIME,  /* asks for a call at the time that the record holds */
-};
-
-struct fixture {
-    struct domi__waker waker;
-    struct domi__worker *worker;
-
-    /* The worker's. */
-    uint64_t handled;
-    bool inside; /* a handler runs */
-    uint64_t due_ns;
-    uint64_t times; /* calls of on_time that were due */
-    sem_t entered;
-    sem_t gate;
-
-    /* The loop's. */
-    uint64_t received;
-    uint64_t bytes;
-    uint64_t last; /* number in the last record received */
-    bool in_order;
-};
-
-/* For the worker's thread, from which cmocka's asserts cannot return. */
-static void must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-static void put_out(struct fixture *f, const void *bytes, size_t size)
-{
-    void *room = domi__worker_out_reserve(f->worker, size);
-
-    must(room != NULL);
-    memcpy(room, bytes, size);
-    domi__worker_out_commit(f->worker, ECHO);
-}
-
-static uint64_t count_open_signals(void)
-{
-    sigset_t blocked;
-    uint64_t open = 0;
-
-    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    for (int i = 1; i <= 31; i++) {
-        open += i != SIGKILL && i != SIGSTOP && !sigismember(&blocked, i);
-    }
-    return open;
-}
-
-static void on_record(void *self, uint32_t kind, const uint8_t *bytes,
-                      size_t size)
-{
-    struct fixture *f = self;
-    uint64_t number;
-
-    must(!f->inside);
-    f->inside = true;
-    switch ((enum kind)kind) {
-    case ECHO:
-        put_out(f, bytes, size);
-        break;
-    case SWALLOW:
-        break;
-    case MULTIPLY:
-        for (unsigned i = 0; i < 8; i++) {
-            put_out(f, bytes, size);
-        }
-        break;
-    case GATE:
-        sem_post(&f->entered);
-        sem_wait(&f->gate);
-        break;
-    case SIGNALS:
-        number = count_open_signals();
-        put_out(f, &number, sizeof(number));
-        break;
-    case CHAIN:
-        for (number = 0; number < 1000; number++) {
-            put_out(f, &number, sizeof(number));
-        }
-        break;
-    case OWN_TIME:
-        memcpy(&f->due_ns, bytes, sizeof(f->due_ns));
-        break;
-    }
-    f->inside = false;
-    f->handled++;
-}
-
-static uint64_t on_time(void *self, uint64_t now_ns)
-{
-    struct fixture *f = self;
-
-    if (now_ns >= f->due_ns) {
-        uint64_t number = f->times++;
-
-        f->due_ns = UINT64_MAX;
-        put_out(f, &number, sizeof(number));
-    }
-    return f->due_ns;
-}
-
-static const struct domi__worker_calls calls = {on_record, on_time};
-
-/* Records hold a number that counts up, then anything. */
-static void receive(void *user, uint32_t kind, const uint8_t *bytes,
-                    size_t size)
-{
-    struct fixture *f = user;
-    uint64_t number;
-
-    assert_int_equal(kind, ECHO);
-    assert_true(size >= sizeof(number));
-    memcpy(&number, bytes, sizeof(number));
-    f->in_order = f->in_order && number >= f->last;
-    f->last = number;
-    f->received++;
-    f->bytes += size;
-}
-
-static struct fixture *make(void **state, bool threaded)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    f->due_ns = UINT64_MAX;
-    f->in_order = true;
-    sem_init(&f->entered, 0, 0);
-    sem_init(&f->gate, 0, 0);
-    assert_int_equal(domi__waker_init(&f->waker), 0);
-    f->worker =
-        domi__worker_new(&calls, f, RING_SIZE, &f->waker, threaded);
-    assert_non_null(f->worker);
-    assert_int_equal(domi__worker_start(f->worker), 0);
-    *state = f;
-    return f;
-}
-
-/* Sleeps as a loop does, until the worker wakes it; takes what it put out. */
-static void turn(struct fixture *f, bool wants_room)
-{
-    struct pollfd poll_fd = {.fd = f->waker.fd, .events = POLLIN};
-
-    domi__waker_sleep(&f->waker);
-    if (!domi__worker_drain(f->worker, receive, f) &&
-        !(wants_room && domi__worker_has_room(f->worker))) {
-        assert_int_equal(poll(&poll_fd, 1, LIMIT_MS), 1);
-        domi__waker_clear(&f->waker);
-    }
-    domi__waker_awake(&f->waker);
-    while (domi__worker_drain(f->worker, receive, f)) {
-    }
-}
-
-static void turn_until_received(struct fixture *f, uint64_t count)
-{
-    while (f->received < count) {
-        turn(f, false);
-    }
-    assert_int_equal(f->received, count);
-}
-
-static void end(struct fixture *f)
-{
-    domi__worker_stop(f->worker);
-    while (!domi__worker_has_ended(f->worker)) {
-        if (!domi__worker_drain(f->worker, receive, f)) {
-            struct pollfd poll_fd = {.fd = f->waker.fd, .events = POLLIN};
-
-            domi__waker_sleep(&f->waker);
-            if (domi__worker_has_ended(f->worker)) {
-                break;
-            }
-            assert_int_equal(poll(&poll_fd, 1, LIMIT_MS), 1);
-            domi__waker_awake(&f->waker);
-            domi__waker_clear(&f->waker);
-        }
-    }
-    domi__waker_awake(&f->waker);
-}
-
-static void dispose(struct fixture *f)
-{
-    assert_true(f->in_order);
-    domi__worker_free(f->worker);
-    domi__waker_fini(&f->waker);
-    sem_destroy(&f->entered);
-    sem_destroy(&f->gate);
-    free(f);
-}
-
-static int set_up(void **state)
-{
-    make(state, true);
-    return 0;
-}
-
-static int set_up_without_thread(void **state)
-{
-    make(state, false);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    end(f);
-    dispose(f);
-    return 0;
-}
-
-static bool try_push(struct fixture *f, enum kind kind, uint64_t number,
-                     size_t size)
-{
-    uint8_t *room = domi__worker_reserve(f->worker, size);
-
-    if (!room) {
-        return false;
-    }
-    memset(room, 0x5a, size);
-    memcpy(room, &number, sizeof(number));
-    domi__worker_commit(f->worker, kind);
-    return true;
-}
-
-static void push(struct fixture *f, enum kind kind, uint64_t number)
-{
-    assert_true(try_push(f, kind, number, sizeof(number)));
-    domi__worker_publish(f->worker);
-}
-
-/* Pushes `count` records as they find room, and receives `factor` times as
-   many. */
-static void pump(struct fixture *f, enum kind kind, uint64_t count,
-                 unsigned factor)
-{
-    uint64_t pushed = 0;
-    unsigned seed = 5;
-
-    while (f->received < count * factor) {
-        size_t size = 8 + (size_t)rand_r(&seed) % 200;
-
-        if (pushed < count && domi__worker_has_room(f->worker) &&
-            try_push(f, kind, pushed, size)) {
-            pushed++;
-            if (rand_r(&seed) % 8 == 0) {
-                domi__worker_publish(f->worker);
-            }
-            continue;
-        }
-        domi__worker_publish(f->worker);
-        turn(f, pushed < count);
-    }
-    assert_int_equal(f->received, count * factor);
-    assert_true(f->in_order);
-}
 
 /* ---- both kinds -------------------------------------------------------- */
 
@@ -320,17 +44,24 @@ static void takes_its_largest_records(void **state)
     assert_int_equal(f->bytes, 200 * limit);
 }
 
+static void puts_out_large_records_among_small_ones(void **state)
+{
+    struct fixture *f = *state;
+
+    push(f, UNEVEN, 0);
+    turn_until_received(f, 200);
+}
+
 static void finishes_what_was_committed_before_it_stops(void **state)
 {
     struct fixture *f = *state;
 
-    for (uint64_t i = 0; i < 10; i++) {
-        assert_true(try_push(f, MULTIPLY, i, 200));
+    for (uint64_t i = 0; i < 200; i++) {
+        assert_true(try_push(f, MULTIPLY, i, 8));
     }
-    assert_true(domi__worker_busy_since(f->worker) == 0);
     end(f);
-    assert_int_equal(f->received, 80);
-    assert_int_equal(f->handled, 10);
+    assert_int_equal(f->received, 1600);
+    assert_int_equal(f->handled, 200);
     assert_true(domi__worker_has_ended(f->worker));
 }
 
@@ -524,6 +255,7 @@ int main(void)
         THREADED(brings_records_back_in_order),
         THREADED(gets_over_both_rings_being_full),
         THREADED(takes_its_largest_records),
+        THREADED(puts_out_large_records_among_small_ones),
         THREADED(finishes_what_was_committed_before_it_stops),
         THREADED(wakes_for_every_single_record),
         THREADED(wakes_the_loop_when_there_is_room_again),
@@ -536,6 +268,7 @@ int main(void)
         UNTHREADED(brings_records_back_in_order),
         UNTHREADED(gets_over_both_rings_being_full),
         UNTHREADED(takes_its_largest_records),
+        UNTHREADED(puts_out_large_records_among_small_ones),
         UNTHREADED(finishes_what_was_committed_before_it_stops),
         UNTHREADED(runs_nothing_before_a_drain),
         UNTHREADED(never_runs_one_handler_within_another),
