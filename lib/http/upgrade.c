@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Which requests may become a WebSocket. */
+#include "http/http.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Whether a comma-separated list has this token, in any case. */
+static bool has_token(const char *list, const char *token)
+{
+    size_t size = strlen(token);
+
+    while (*list) {
+        size_t item;
+
+        list += strspn(list, " \t,");
+        item = strcspn(list, " \t,");
+        if (item == size && strncasecmp(list, token, size) == 0) {
+            return true;
+        }
+        list += item;
+    }
+    return false;
+}
+
+/* Whether it is 16 bytes in base64. */
+static bool is_key(const char *key)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    return strlen(key) == 24 && strspn(key, digits) == 22 &&
+           strcmp(key + 22, "==") == 0;
+}
+
+/* Whether an Origin such as "https://example.org:8443" names this host. */
+static bool is_same_host(const char *origin, const char *host)
+{
+    if (strncasecmp(origin, "http://", 7) == 0) {
+        origin += 7;
+    } else if (strncasecmp(origin, "https://", 8) == 0) {
+        origin += 8;
+    } else {
+        return false;
+    }
+    return strcasecmp(origin, host) == 0;
+}
+
+int domi__http_upgrade_check(const struct domi__http_request *request)
+{
+    const char *connection = request->headers[DOMI__HTTP_CONNECTION];
+    const char *upgrade = request->headers[DOMI__HTTP_UPGRADE];
+    const char *version = request->headers[DOMI__HTTP_WEBSOCKET_VERSION];
+    const char *key = request->headers[DOMI__HTTP_WEBSOCKET_KEY];
+    const char *origin = request->headers[DOMI__HTTP_ORIGIN];
+    const char *host = request->headers[DOMI__HTTP_HOST];
+
+    if (request->method != DOMI__HTTP_GET) {
+        return 405;
+    }
+    if (!connection || !has_token(connection, "upgrade") || !upgrade ||
+        !has_token(upgrade, "websocket") || !version ||
+        strcmp(version, "13") != 0) {
+        return 426;
+    }
+    if (!key || !is_key(key) || !host || request->has_body) {
+        return 400;
+    }
+    /* Programs send no Origin; a browser always does, and may only reach the
+       host that the page came from. */
+    if (origin && !is_same_host(origin, host)) {
+        return 403;
+    }
+    return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of which requests may become a WebSocket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http/http.h"
+
+static struct domi__http_request good(void)
+{
+    return (struct domi__http_request){
+        .method = DOMI__HTTP_GET,
+        .path = "/ws",
+        .headers =
+            {
+                [DOMI__HTTP_HOST] = "Example.org:8080",
+                [DOMI__HTTP_CONNECTION] = "keep-alive, Upgrade",
+                [DOMI__HTTP_UPGRADE] = "WebSocket",
+                [DOMI__HTTP_WEBSOCKET_KEY] = "dGhlIHNhbXBsZSBub25jZQ==",
+                [DOMI__HTTP_WEBSOCKET_VERSION] = "13",
+            },
+    };
+}
+
+static int with(enum domi__http_header header, const char *value)
+{
+    struct domi__http_request request = good();
+
+    request.headers[header] = value;
+    return domi__http_upgrade_check(&request);
+}
+
+static void takes_a_proper_upgrade(void **state)
+{
+    struct domi__http_request request = good();
+
+    (void)state;
+    assert_int_equal(domi__http_upgrade_check(&request), 0);
+}
+
+static void wants_get_without_a_body(void **state)
+{
+    struct domi__http_request request = good();
+
+    (void)state;
+    request.method = DOMI__HTTP_POST;
+    assert_int_equal(domi__http_upgrade_check(&request), 405);
+    request = good();
+    request.has_body = true;
+    assert_int_equal(domi__http_upgrade_check(&request), 400);
+}
+
+static void answers_426_to_other_requests(void **state)
+{
+    (void)state;
+    assert_int_equal(with(DOMI__HTTP_CONNECTION, NULL), 426);
+    assert_int_equal(with(DOMI__HTTP_CONNECTION, "upgraded"), 426);
+    assert_int_equal(with(DOMI__HTTP_UPGRADE, NULL), 426);
+    assert_int_equal(with(DOMI__HTTP_UPGRADE, "h2c"), 426);
+    assert_int_equal(with(DOMI__HTTP_WEBSOCKET_VERSION, NULL), 426);
+    assert_int_equal(with(DOMI__HTTP_WEBSOCKET_VERSION, "8"), 426);
+}
+
+static void wants_a_key_of_16_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(with(DOMI__HTTP_WEBSOCKET_KEY, NULL), 400);
+    assert_int_equal(with(DOMI__HTTP_WEBSOCKET_KEY, ""), 400);
+    assert_int_equal(with(DOMI__HTTP_WEBSOCKET_KEY, "dGhl"), 400);
+    assert_int_equal(
+        with(DOMI__HTTP_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ="), 400);
+    assert_int_equal(
+        with(DOMI__HTTP_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25j!Q=="), 400);
+}
+
+static void lets_only_pages_of_the_same_host_in(void **state)
+{
+    (void)state;
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, "http://example.org:8080"), 0);
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, "https://EXAMPLE.org:8080"), 0);
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, "http://example.org"), 403);
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, "http://evil.org"), 403);
+    assert_int_equal(
+        with(DOMI__HTTP_ORIGIN, "http://example.org:8080.evil.org"), 403);
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, "null"), 403);
+    assert_int_equal(with(DOMI__HTTP_ORIGIN, ""), 403);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_a_proper_upgrade),
+        cmocka_unit_test(wants_get_without_a_body),
+        cmocka_unit_test(answers_426_to_other_requests),
+        cmocka_unit_test(wants_a_key_of_16_bytes),
+        cmocka_unit_test(lets_only_pages_of_the_same_host_in),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
