@@ -90,8 +90,8 @@ DOMI_API int domi_client_send_group(struct domi_client *client,
                                     uint16_t type, const void *data,
                                     uint32_t size);
 
-/* Says exit to the gateway, closes, and calls `on_close` in a later turn of
-   the loop. A second call has no effect. [loop] */
+/* Says exit to the gateway, closes, and calls `on_close`, which may be NULL,
+   in a later turn of the loop. A second call has no effect. [loop] */
 DOMI_API void domi_client_close(struct domi_client *client,
                                 domi_client_close_fn on_close, void *user);
 

@@ -111,7 +111,8 @@ struct domi_gateway_options {
                                   who send to it are slowed from half on */
     unsigned handshake_ms;     /* until the magic is whole; 5,000 */
     unsigned silence_ms;       /* without a byte from a peer; 10,000 */
-    unsigned heartbeat_ms;     /* between heartbeats to zones; 5,000 */
+    unsigned heartbeat_ms;     /* between heartbeats to zones, less than
+                                  silence_ms; 5,000, at most half of that */
     unsigned link_open_ms;     /* until a link is open; 5,000 */
     unsigned targets;          /* attachments of one session; 256 */
     unsigned sessions;         /* at most; 0: as descriptors allow */
@@ -146,15 +147,17 @@ domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
 /*
  * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
  * option), DOMI_E_STATE when started before, DOMI_E_WEBSOCKET, UV_EADDRINUSE
- * and other codes of bind. After an error the gateway can only be closed.
- * [loop]
+ * and other codes of bind, and what the registry answers at once:
+ * UV_EADDRINUSE when another node has the id, DOMI_E_TOO_MANY. After an error
+ * the gateway can only be closed. [loop]
  */
 DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
 
 /*
  * Leaves the registry, closes the listeners, tells the users that the node is
- * stopping, closes their sessions and the links, and calls `on_close` in a
- * later turn of the loop. A second call has no effect. [loop]
+ * stopping, closes their sessions and the links, and calls `on_close`, which
+ * may be NULL, in a later turn of the loop. A second call has no effect.
+ * [loop]
  */
 DOMI_API void domi_gateway_close(struct domi_gateway *gateway,
                                  domi_gateway_close_fn on_close, void *user);
@@ -173,7 +176,8 @@ DOMI_API int domi_gateway_handle(struct domi_gateway *gateway, uint16_t type,
  * there is none, and attaches the session, so that the user may send frames
  * to the group and the zone may send to the user. `on_called` is called
  * exactly once, perhaps before this returns. Attaching again is harmless.
- * Errors are those of `on_called`; it is then not called. [loop]
+ * Errors are those of `on_called`, and DOMI_E_OPTION for the group UINT64_MAX,
+ * which none may have; it is then not called. [loop]
  */
 DOMI_API int domi_gateway_call(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -185,8 +189,9 @@ DOMI_API struct domi_session *domi_gateway_find(struct domi_gateway *gateway,
                                                 uint64_t id);
 
 /*
- * Answers DOMI_LATER. A refused user is told the reason and closed. A call
- * for a session that waits for no answer has no effect. [loop]
+ * Answers DOMI_LATER. A refused user is told the reason and closed. What an
+ * accepted user has sent meanwhile is handled after the call, never inside it.
+ * A call for a session that waits for no answer has no effect. [loop]
  */
 DOMI_API void domi_session_accept(struct domi_session *session);
 DOMI_API void domi_session_refuse(struct domi_session *session);
@@ -204,7 +209,8 @@ DOMI_API void *domi_session_data(const struct domi_session *session);
 /*
  * Sends a frame to the user. 0; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH when
  * it is longer than the link frame limit; DOMI_E_QUEUE_FULL when the policy
- * dropped it or closed the session; UV_ENOMEM. [loop]
+ * dropped it or closed the session; DOMI_E_SESSION_GONE when the session is
+ * being closed; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_session_send(struct domi_session *session, uint16_t type,
                                const void *data, uint32_t size);
@@ -214,7 +220,8 @@ DOMI_API int domi_session_send(struct domi_session *session, uint16_t type,
  * own name: the handler sees the gateway as the sender (see
  * domi_user_is_gateway). It reaches the group before what the user sends
  * later. 0; DOMI_E_NOT_ATTACHED; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH;
- * DOMI_E_QUEUE_FULL. [loop]
+ * DOMI_E_QUEUE_FULL when the zone reads too slowly, which loses the link;
+ * DOMI_E_SESSION_GONE when the link is being closed; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_session_send_zone(struct domi_session *session,
                                     const struct domi_target *target,

@@ -156,7 +156,9 @@ DOMI_API void *domi_group_data(const struct domi_group *group);
 /*
  * Makes `user` a member, who gets broadcasts from now on. Harmless when it is
  * one already. 0; UV_ENOMEM; DOMI_E_SESSION_GONE when the link to its gateway
- * is gone, or when `user` is a gateway or the zone. [handler]
+ * is gone, or when `user` is a gateway or the zone; DOMI_E_STATE in the
+ * callbacks of a group that is being closed. Calls on_join for a new member
+ * before it returns. [handler]
  */
 DOMI_API int domi_group_add(struct domi_group *group, struct domi_user user);
 
@@ -212,9 +214,10 @@ DOMI_API int domi_group_multicast(struct domi_group *group,
                                   uint32_t size);
 
 /*
- * Closes the group when the present callback has returned: members leave with
- * GROUP_CLOSED and are told, then on_close is called. Frames that still come
- * for its id count as for an unknown group. [handler]
+ * Closes the group when the present callback has returned: all members leave
+ * at once with GROUP_CLOSED and are told, then on_leave is called for each, and
+ * at last on_close. Frames that still come for its id count as for an unknown
+ * group. [handler]
  */
 DOMI_API void domi_group_close(struct domi_group *group);
 

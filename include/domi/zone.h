@@ -46,10 +46,13 @@ struct domi_zone_options {
     struct domi_registry *registry; /* NULL: a local one of its own */
 
     unsigned workers;    /* threads; cores less one, at least one */
-    int no_workers;      /* not 0: handlers run on the loop, no threads */
-    size_t ring_size;    /* bytes of each ring, a power of two; 1 MiB, at
-                            least twice the frame limit */
-    uint32_t frame_limit;      /* bytes, from gateways; 1 MiB */
+    int no_workers;      /* not 0: handlers run on the loop, no threads; ticks
+                            may then be some tens of milliseconds late */
+    size_t ring_size;    /* bytes of each ring, a power of two, at least twice
+                            the frame limit and 16; 1 MiB, or what the frame
+                            limit asks for */
+    uint32_t frame_limit;      /* bytes, from and to gateways; 1 MiB less 64,
+                                  or less 64 what half a smaller ring holds */
     size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
     unsigned handshake_ms;     /* until the magic is whole; 5,000 */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
@@ -90,8 +93,10 @@ DOMI_API int domi_zone_start(struct domi_zone *zone);
 /*
  * Leaves the registry, closes the listeners and links, lets the handlers take
  * what is in their rings, closes all groups, ends the workers, and then calls
- * `on_close` in a later turn of the loop. The loop never waits for a handler.
- * A second call has no effect. [loop]
+ * `on_close`, which may be NULL, in a later turn of the loop. The loop never
+ * waits for a handler: one that does not return keeps the zone from being
+ * closed, while the loop goes on; how long to bear that is the application's
+ * to say. A second call has no effect. [loop]
  */
 DOMI_API void domi_zone_close(struct domi_zone *zone,
                               domi_zone_close_fn on_close, void *user);

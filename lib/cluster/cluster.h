@@ -135,8 +135,9 @@ struct domi__links_options {
 /* NULL when memory is short. */
 struct domi__links *domi__links_new(const struct domi__links_options *options);
 
-/* Closes all links, each with an exit frame; no call is made any more.
-   `on_closed` comes in a later turn, and the memory is freed then. */
+/* Closes all links, each with an exit frame; no call is made any more. Not to
+   be used from inside such a call. `on_closed` comes in a later turn, and the
+   memory is freed then. */
 void domi__links_close(struct domi__links *links,
                        void (*on_closed)(void *user), void *user);
 

@@ -18,6 +18,7 @@
 #define RETRY_MIN_MS 100u
 #define RETRY_MAX_MS 5000u
 #define GIVE_UP_MS 60000u
+#define STEADY_MS 5000u
 
 struct domi__link {
     struct domi__list node; /* of links->all */
@@ -26,7 +27,8 @@ struct domi__link {
     struct link_session *session; /* NULL while it waits */
     uint64_t id;                  /* 0 while not open */
     uint32_t features;
-    unsigned failures;            /* dials in a row */
+    unsigned failures;            /* in a row: not opened, or soon lost */
+    uint64_t opened_ms;
     uint64_t wanted_ms;           /* when it was last open or asked for */
     struct domi__timer retry;
     void *data;
@@ -65,6 +67,8 @@ static void free_link(struct domi__link *link)
 
 static void give_up(struct domi__link *link)
 {
+    /* Who asks again while it is told gets another link. */
+    domi__list_remove(&link->node);
     link->links->options.calls->on_gone(link->links->options.user, link);
     free_link(link);
 }
@@ -173,7 +177,7 @@ static void on_open(struct domi__session *session)
     }
     link->id = session->id;
     link->features = 0;
-    link->failures = 0;
+    link->opened_ms = domi__loop_now(links->options.loop);
     domi__log(links->options.log, DOMI_LOG_INFO, "link to %s %s:%d is open",
               link->target.service,
               link->target.memory ? "memory" : link->target.host,
@@ -237,13 +241,23 @@ static void end_when_empty(struct domi__links *links)
 static void on_lost(struct domi__link *link, enum domi_reason reason)
 {
     struct domi__links *links = link->links;
+    uint64_t now = domi__loop_now(links->options.loop);
     bool was_open = link->id != 0;
 
     link->session = NULL;
+    if (link->target.memory) {
+        /* Its port may be gone; who asks again gets the present one. */
+        domi__list_remove(&link->node);
+    }
     if (was_open) {
         domi__table_remove(&links->by_id, link->id);
         link->id = 0;
-        link->wanted_ms = domi__loop_now(links->options.loop);
+        link->wanted_ms = now;
+        /* A zone that opens links and drops them is not dialled at once for
+           ever. */
+        if (now - link->opened_ms >= STEADY_MS) {
+            link->failures = 0;
+        }
         domi__log(links->options.log, DOMI_LOG_WARNING,
                   "link to %s %s:%d is lost: %s", link->target.service,
                   link->target.memory ? "memory" : link->target.host,
@@ -259,7 +273,6 @@ static void on_lost(struct domi__link *link, enum domi_reason reason)
                        domi_reason_text(reason));
     }
     if (link->target.memory) {
-        /* Its port may be gone; who asks again gets the present one. */
         give_up(link);
         return;
     }

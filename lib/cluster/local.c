@@ -17,7 +17,7 @@
 
 struct local {
     struct domi_registry base;
-    struct domi__list members; /* struct domi__membership */
+    struct domi__list members;  /* struct domi__membership */
     struct domi__roster roster; /* those with a memory port */
 };
 

@@ -13,8 +13,7 @@
 static const char *own_path(const struct domi__node *node, const char *path)
 {
     char prefix[16];
-    size_t size =
-        (size_t)snprintf(prefix, sizeof(prefix), "/%d/", node->id);
+    size_t size = (size_t)snprintf(prefix, sizeof(prefix), "/%d/", node->id);
 
     if (node->id < 0 || strncmp(path, prefix, size) != 0) {
         return NULL;
@@ -73,10 +72,9 @@ int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
 
     if (!host || !is_address(host)) {
         host = host ? host : "";
-        domi__log(log, DOMI_LOG_ERROR,
-                  "option host is \"%s\": must be an IP address",
-                  domi__log_escape(escaped, sizeof(escaped), host,
-                                   strlen(host)));
+        domi__log(
+            log, DOMI_LOG_ERROR, "option host is \"%s\": must be an IP address",
+            domi__log_escape(escaped, sizeof(escaped), host, strlen(host)));
         return DOMI_E_OPTION;
     }
     if (!is_port(tcp_port)) {

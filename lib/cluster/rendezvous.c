@@ -82,8 +82,8 @@ int domi__node_compare(const struct domi__node *a, const struct domi__node *b)
     return (a->tcp_port > b->tcp_port) - (a->tcp_port < b->tcp_port);
 }
 
-const struct domi__node *
-domi__rendezvous(const struct domi__snapshot *snapshot, uint64_t group)
+const struct domi__node *domi__rendezvous(const struct domi__snapshot *snapshot,
+                                          uint64_t group)
 {
     uint64_t mixed = domi__mix(group + UINT64_C(0x9e3779b97f4a7c15));
     const struct domi__node *best = NULL;

@@ -35,8 +35,7 @@ void domi__roster_fini(struct domi__roster *roster)
     *roster = (struct domi__roster){0};
 }
 
-int domi__roster_add(struct domi__roster *roster,
-                     const struct domi__node *node)
+int domi__roster_add(struct domi__roster *roster, const struct domi__node *node)
 {
     size_t i = position(roster, node);
     struct domi__node *nodes;

@@ -28,6 +28,7 @@ static struct domi__audience *audience_get(struct domi__link *link,
         return NULL;
     }
     audience->link = link;
+    audience->route = route;
     audience->group = group;
     domi__batch_init(&audience->batch);
     if (domi__table_set(&route->audiences, group, audience)) {
@@ -40,9 +41,7 @@ static struct domi__audience *audience_get(struct domi__link *link,
 static void audience_free(struct domi__loop *loop,
                           struct domi__audience *audience)
 {
-    struct domi__route *route = domi__link_data(audience->link);
-
-    domi__table_remove(&route->audiences, audience->group);
+    domi__table_remove(&audience->route->audiences, audience->group);
     domi__batch_fini(loop, &audience->batch);
     free(audience->attachments);
     free(audience);
@@ -111,10 +110,20 @@ bool domi__session_uses(const struct domi_session *session, uint64_t link)
     return false;
 }
 
-/* Forgets ended attachments beyond those that are kept, oldest first.
-   Returns how many of the session's are alive. */
+struct domi__session *
+domi__attachment_link(const struct domi__attachment *attachment)
+{
+    return attachment && attachment->audience
+               ? domi__link_session(attachment->audience->link)
+               : NULL;
+}
+
+/* Forgets attachments that ended long ago, and those that ended first when
+   there are more of them than may be alive. Returns how many are alive. */
 static unsigned prune(struct domi_session *session)
 {
+    const struct domi_gateway *gateway = session->base.arg;
+    uint64_t now = domi__loop_now(gateway->loop);
     struct domi__attachment **at = &session->attachments;
     unsigned alive = 0;
     unsigned ended = 0;
@@ -124,7 +133,8 @@ static unsigned prune(struct domi_session *session)
 
         if (attachment->audience) {
             alive++;
-        } else if (++ended > DOMI__ENDED_KEPT) {
+        } else if (++ended > gateway->options.targets ||
+                   now - attachment->ended_ms > DOMI__ENDED_MS) {
             *at = attachment->next;
             free(attachment);
             continue;
@@ -134,16 +144,12 @@ static unsigned prune(struct domi_session *session)
     return alive;
 }
 
+/* One that has ended so far, first in the session's list. */
 static struct domi__attachment *attachment_new(struct domi_session *session,
                                                const struct domi_target *target)
 {
-    const struct domi_gateway *gateway = session->base.arg;
-    struct domi__attachment *attachment;
+    struct domi__attachment *attachment = calloc(1, sizeof(*attachment));
 
-    if (prune(session) >= gateway->options.targets) {
-        return NULL;
-    }
-    attachment = calloc(1, sizeof(*attachment));
     if (attachment) {
         attachment->session = session;
         attachment->target = *target;
@@ -153,31 +159,38 @@ static struct domi__attachment *attachment_new(struct domi_session *session,
     return attachment;
 }
 
-struct domi__attachment *domi__attach(struct domi_session *session,
-                                      struct domi__link *link, uint64_t group)
+int domi__attach(struct domi_session *session, struct domi__link *link,
+                 uint64_t group, struct domi__attachment **attachment)
 {
+    const struct domi_gateway *gateway = session->base.arg;
     const struct domi_target target = {domi__link_id(link), group};
-    struct domi__attachment *attachment =
-        domi__attachment_find(session, &target);
+    struct domi__attachment *found = domi__attachment_find(session, &target);
     struct domi__audience *audience;
 
-    if (attachment && attachment->audience) {
-        return attachment;
+    *attachment = found;
+    if (found && found->audience) {
+        return 0;
     }
-    if (!attachment) {
-        attachment = attachment_new(session, &target);
+    if (prune(session) >= gateway->options.targets) {
+        return DOMI_E_TOO_MANY;
     }
-    audience = attachment ? audience_get(link, group) : NULL;
+    /* The pruning may have taken what was found. */
+    found = domi__attachment_find(session, &target);
+    if (!found) {
+        found = attachment_new(session, &target);
+    }
+    audience = found ? audience_get(link, group) : NULL;
     if (!audience) {
-        return NULL; /* what was made has ended at birth, and is pruned */
+        return UV_ENOMEM; /* what was made is pruned as one that has ended */
     }
-    if (audience_add(audience, attachment)) {
+    if (audience_add(audience, found)) {
         if (audience->count == 0) {
-            audience_free(session->base.loop, audience);
+            audience_free(gateway->loop, audience);
         }
-        return NULL;
+        return UV_ENOMEM;
     }
-    return attachment;
+    *attachment = found;
+    return 0;
 }
 
 void domi__attachment_join(struct domi__attachment *attachment)
@@ -200,17 +213,30 @@ void domi__attachment_unjoin(struct domi__attachment *attachment)
     }
 }
 
+/* Marks it as ended, and puts it first in its session's list. */
+static void set_ended(struct domi__attachment *attachment)
+{
+    struct domi_session *session = attachment->session;
+    struct domi__attachment **at = &session->attachments;
+
+    while (*at != attachment) {
+        at = &(*at)->next;
+    }
+    *at = attachment->next;
+    attachment->next = session->attachments;
+    session->attachments = attachment;
+    attachment->audience = NULL;
+    attachment->ended_ms = domi__loop_now(session->base.loop);
+}
+
 void domi__attachment_end(struct domi__attachment *attachment)
 {
     struct domi__audience *audience = attachment->audience;
 
-    if (!audience) {
-        return;
-    }
     domi__attachment_unjoin(attachment);
     swap(audience, attachment->position, audience->count - 1);
     audience->count--;
-    attachment->audience = NULL;
+    set_ended(attachment);
     if (audience->count == 0) {
         audience_free(attachment->session->base.loop, audience);
     }
@@ -273,7 +299,7 @@ void domi__audience_lose(struct domi__audience *audience,
     for (uint32_t i = 0; i < count; i++) {
         struct domi__attachment *attachment = attachments[i];
 
-        attachment->audience = NULL;
+        set_ended(attachment);
         sessions[i] = attachment->session;
     }
     audience->attachments = NULL;
@@ -318,19 +344,20 @@ void domi__attachments_drop(struct domi_session *session)
 
     while ((attachment = session->attachments)) {
         struct domi__audience *audience = attachment->audience;
-        const struct domi_target target = attachment->target;
 
-        session->attachments = attachment->next;
         if (audience) {
             struct domi__link *link = audience->link;
 
             domi__attachment_end(attachment);
             if (!domi__link_has(link, DOMI__FEATURE_GROUPS)) {
-                domi__user_leave(link, session->base.id, target.group);
-            } else if (!domi__session_uses(session, target.id)) {
+                domi__user_leave(link, session->base.id,
+                                 attachment->target.group);
+            } else if (!domi__session_uses(session, attachment->target.id)) {
                 tell_gone(link, session->base.id);
             }
         }
+        /* One that has just ended is the first again. */
+        session->attachments = attachment->next;
         free(attachment);
     }
 }

@@ -51,15 +51,16 @@ static void fail(struct domi__call *call, int status)
 
 static void attach(struct domi__call *call, struct domi__link *link)
 {
-    struct domi__attachment *attachment =
-        domi__attach(call->session, link, call->place.group);
+    struct domi__attachment *attachment;
+    int err = domi__attach(call->session, link, call->place.group, &attachment);
 
-    if (attachment) {
+    if (err) {
+        fail(call, err);
+    } else {
+        /* The callback may end the attachment, and see it forgotten. */
         const struct domi_target target = attachment->target;
 
         answer(call, call->session, 0, &target);
-    } else {
-        fail(call, DOMI_E_TOO_MANY);
     }
 }
 
@@ -129,40 +130,48 @@ int domi_gateway_call(struct domi_gateway *gateway,
     return 0;
 }
 
-/* The first call that waits for this link, or NULL. O(calls that wait). */
-static struct domi__call *first_waiting(struct domi_gateway *gateway,
-                                        const struct domi__link *link)
+/* Takes the calls that wait for this link, in order; those that callbacks make
+   meanwhile are not among them. O(calls that wait). */
+static void take_waiting(struct domi_gateway *gateway,
+                         const struct domi__link *link,
+                         struct domi__list *taken)
 {
-    struct domi__list *node;
+    struct domi__list *node = gateway->calls_waiting.next;
 
-    for (node = gateway->calls_waiting.next; node != &gateway->calls_waiting;
-         node = node->next) {
+    domi__list_init(taken);
+    while (node != &gateway->calls_waiting) {
         struct domi__call *call =
             DOMI__CONTAINER(node, struct domi__call, waiting);
 
+        node = node->next;
         if (call->link == link) {
-            return call;
+            domi__list_remove(&call->waiting);
+            domi__list_push(taken, &call->waiting);
         }
     }
-    return NULL;
 }
 
 void domi__calls_link_up(struct domi_gateway *gateway, struct domi__link *link)
 {
-    struct domi__call *call;
+    struct domi__list taken;
+    struct domi__list *node;
 
-    while (domi__link_data(link) && (call = first_waiting(gateway, link))) {
-        attach(call, link);
+    take_waiting(gateway, link, &taken);
+    while ((node = domi__list_pop(&taken))) {
+        attach(DOMI__CONTAINER(node, struct domi__call, waiting), link);
     }
 }
 
 void domi__calls_link_gone(struct domi_gateway *gateway,
                            struct domi__link *link)
 {
-    struct domi__call *call;
+    struct domi__list taken;
+    struct domi__list *node;
 
-    while ((call = first_waiting(gateway, link))) {
-        fail(call, DOMI_E_ZONE_LOST);
+    take_waiting(gateway, link, &taken);
+    while ((node = domi__list_pop(&taken))) {
+        fail(DOMI__CONTAINER(node, struct domi__call, waiting),
+             DOMI_E_ZONE_LOST);
     }
 }
 

@@ -63,7 +63,9 @@ static void set_defaults(struct domi_gateway *gateway)
     default_size(&options->link_send_limit, 16 * 1024 * 1024);
     default_number(&options->handshake_ms, 5000);
     default_number(&options->silence_ms, 10000);
-    default_number(&options->heartbeat_ms, 5000);
+    default_number(&options->heartbeat_ms, options->silence_ms < 10000
+                                               ? (options->silence_ms + 1) / 2
+                                               : 5000);
     default_number(&options->link_open_ms, 5000);
     default_number(&options->targets, 256);
     gateway->limits = (struct domi__session_limits){
@@ -99,6 +101,9 @@ static int check_options(struct domi_gateway *gateway)
     if (options->link_send_limit < 4 * (size_t)options->link_frame_limit) {
         return refuse(gateway, "link_send_limit",
                       "at least four times link_frame_limit");
+    }
+    if (options->heartbeat_ms >= options->silence_ms) {
+        return refuse(gateway, "heartbeat_ms", "less than silence_ms");
     }
     if (options->ws_path[0] != '/') {
         return refuse(gateway, "ws_path", "a path that begins with a slash");
@@ -154,6 +159,7 @@ struct domi_gateway *domi_gateway_new(struct uv_loop_s *loop,
         gateway->options = *o;
     }
     domi__list_init(&gateway->calls_waiting);
+    domi__list_init(&gateway->routes);
     domi__batch_init(&gateway->multicast);
     domi__log_init(&gateway->log, gateway->options.log, gateway->options.user);
     if (make_parts(gateway, loop)) {
@@ -272,9 +278,11 @@ static void on_joined(struct domi__membership *membership, int status)
     if (!status) {
         status = make_links(gateway);
     }
+    gateway->join_status = status;
     if (status) {
         domi__log(&gateway->log, DOMI_LOG_ERROR,
-                  "the registry gave no node id: %s", domi_strerror(status));
+                  "the gateway could not join the registry: %s",
+                  domi_strerror(status));
         return;
     }
     gateway->joined = true;
@@ -293,6 +301,7 @@ static void join(struct domi_gateway *gateway)
         .version = gateway->options.version,
     };
     gateway->membership.on_joined = on_joined;
+    gateway->in_registry = true;
     gateway->options.registry->kind->join(gateway->options.registry,
                                           &gateway->membership);
 }
@@ -304,6 +313,7 @@ int domi_gateway_start(struct domi_gateway *gateway)
     if (gateway->started || gateway->closing) {
         return DOMI_E_STATE;
     }
+    gateway->started = true;
     err = check_options(gateway);
     if (err) {
         return err;
@@ -312,9 +322,8 @@ int domi_gateway_start(struct domi_gateway *gateway)
     if (err) {
         return err;
     }
-    gateway->started = true;
     join(gateway);
-    return 0;
+    return gateway->join_status;
 }
 
 /* ---- close --------------------------------------------------------------- */
@@ -323,7 +332,9 @@ static void on_put(void *user)
 {
     struct domi_gateway *gateway = user;
 
-    gateway->on_close(gateway, gateway->on_close_user);
+    if (gateway->on_close) {
+        gateway->on_close(gateway, gateway->on_close_user);
+    }
     free_gateway(gateway);
 }
 
@@ -345,21 +356,29 @@ static void on_links_closed(void *user)
     domi__gateway_close_next(gateway);
 }
 
-/* The sessions go first, since they tell zones over the links. */
+static void close_links(struct domi_gateway *gateway)
+{
+    struct domi__list *node;
+
+    gateway->links_closing = true;
+    gateway->parts++;
+    domi__links_close(gateway->links, on_links_closed, gateway);
+    while ((node = domi__list_pop(&gateway->routes))) {
+        domi__route_free(DOMI__CONTAINER(node, struct domi__route, node));
+    }
+}
+
+/* The sessions go first, since they tell zones over the links. Never called
+   from inside a call of the links, whom this may free. */
 void domi__gateway_close_next(struct domi_gateway *gateway)
 {
     if (!gateway->closing || gateway->admitted > 0) {
         return;
     }
-    if (gateway->links) {
-        if (!gateway->links_closing) {
-            gateway->links_closing = true;
-            domi__links_close(gateway->links, on_links_closed, gateway);
-        }
-        return;
+    if (gateway->links && !gateway->links_closing) {
+        close_links(gateway);
     }
     if (gateway->parts == 0) {
-        gateway->closing = false; /* the rest happens once */
         gateway->deferred.run = put_loop;
         domi__loop_defer(gateway->loop, &gateway->deferred);
     }
@@ -404,30 +423,37 @@ static void close_sessions(struct domi_gateway *gateway)
     }
 }
 
-void domi_gateway_close(struct domi_gateway *gateway,
-                        domi_gateway_close_fn on_close, void *user)
+/* What may call back at once waits until the application's call is over. */
+static void close_rest(struct domi__deferred *deferred)
 {
-    if (gateway->on_close) {
-        return;
-    }
-    gateway->closing = true;
-    gateway->on_close = on_close;
-    gateway->on_close_user = user;
-    gateway->parts++; /* until this function ends */
-    close_listener(gateway, &gateway->tcp);
-    close_listener(gateway, &gateway->http);
-    if (gateway->started) {
+    struct domi_gateway *gateway =
+        DOMI__CONTAINER(deferred, struct domi_gateway, deferred);
+
+    if (gateway->in_registry) {
         gateway->parts++;
         gateway->membership.on_left = on_left;
         gateway->options.registry->kind->leave(gateway->options.registry,
                                                &gateway->membership);
     }
-    close_sessions(gateway);
-    if (gateway->links) {
-        gateway->parts++;
-    }
     gateway->parts--;
     domi__gateway_close_next(gateway);
+}
+
+void domi_gateway_close(struct domi_gateway *gateway,
+                        domi_gateway_close_fn on_close, void *user)
+{
+    if (gateway->closing) {
+        return;
+    }
+    gateway->closing = true;
+    gateway->on_close = on_close;
+    gateway->on_close_user = user;
+    close_listener(gateway, &gateway->tcp);
+    close_listener(gateway, &gateway->http);
+    close_sessions(gateway);
+    gateway->parts++; /* until close_rest */
+    gateway->deferred.run = close_rest;
+    domi__loop_defer(gateway->loop, &gateway->deferred);
 }
 
 /* ---- what it knows of itself --------------------------------------------- */

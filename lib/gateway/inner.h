@@ -13,9 +13,9 @@
 #include "domi/gateway.h"
 #include "frame/frame.h"
 
-/* Ended attachments that a session remembers, so that frames which were on
-   their way are not taken for an offence. */
-#define DOMI__ENDED_KEPT 8u
+/* How long a session remembers an attachment that has ended, so that frames
+   which were on their way are not taken for an offence. */
+#define DOMI__ENDED_MS 30000u
 
 struct domi__audience;
 
@@ -24,10 +24,11 @@ struct domi__audience;
  * puts a user it has already into another of its groups.
  */
 struct domi__attachment {
-    struct domi__attachment *next; /* of the session, newest first */
+    struct domi__attachment *next; /* of the session; ended last, first */
     struct domi_session *session;
     struct domi__audience *audience; /* NULL once it has ended */
     struct domi_target target;
+    uint64_t ended_ms;
     uint32_t position; /* in the audience */
 };
 
@@ -37,6 +38,7 @@ struct domi__attachment {
  */
 struct domi__audience {
     struct domi__link *link;
+    struct domi__route *route;
     uint64_t group;
     struct domi__attachment **attachments;
     uint32_t members;
@@ -45,8 +47,9 @@ struct domi__audience {
     struct domi__batch batch;
 };
 
-/* What the gateway keeps for an open link. */
+/* What the gateway keeps for an open link; it is the link's data. */
 struct domi__route {
+    struct domi__list node;       /* of the gateway's routes */
     struct domi__table audiences; /* by group id */
     struct domi__list held;       /* sessions that wait for room */
 };
@@ -59,6 +62,7 @@ struct domi_session {
     const char *farewell_text; /* while a kick is under way */
     char *address;             /* once it was asked for */
     void *data;
+    struct domi__deferred resume; /* after the accept */
     bool accepted;
 };
 
@@ -77,6 +81,7 @@ struct domi_gateway {
     struct domi__session_limits limits; /* of users */
     struct domi_registry *own_registry; /* NULL: the application's */
     struct domi__membership membership;
+    int join_status; /* what the registry said */
     bool joined;
     struct domi__ids ids;
     struct domi__listener *tcp;
@@ -85,6 +90,7 @@ struct domi_gateway {
     struct domi__table sessions; /* by id, those that are open */
     size_t admitted;             /* open or in their handshake */
     struct domi__hash_key key;
+    struct domi__list routes;
     struct domi__list calls_waiting; /* for a link */
     struct domi__batch multicast;    /* frames that name their users */
     struct domi__gateway_handler *handlers;
@@ -92,7 +98,8 @@ struct domi_gateway {
     struct domi_gateway_stats stats;
     void *data;
 
-    bool started;
+    bool started;  /* start was called, with success or not */
+    bool in_registry; /* from the request to join on */
     bool closing;
     bool links_closing;
     unsigned parts; /* still to be closed */
@@ -101,7 +108,7 @@ struct domi_gateway {
     void *on_close_user;
 };
 
-/* gateway.c */
+/* gateway.c: a session or another part is gone; closes what may go now. */
 void domi__gateway_close_next(struct domi_gateway *gateway);
 
 /* handlers.c: the handler for a type, or NULL. */
@@ -117,6 +124,7 @@ bool domi__gateway_from_user(struct domi_session *session,
 
 /* zones.c: what links tell the gateway. */
 extern const struct domi__links_calls domi__gateway_links_calls;
+void domi__route_free(struct domi__route *route);
 
 /* calls.c */
 
@@ -141,10 +149,15 @@ domi__attachment_find(const struct domi_session *session,
 /* Whether the session is attached to any group over this link. */
 bool domi__session_uses(const struct domi_session *session, uint64_t link);
 
-/* Attaches; harmless when it is so already. NULL when memory is short or the
-   session has too many. */
-struct domi__attachment *domi__attach(struct domi_session *session,
-                                      struct domi__link *link, uint64_t group);
+/* Attaches, over an open link; harmless when it is so already. 0 and
+   `*attachment`, or DOMI_E_TOO_MANY or UV_ENOMEM. */
+int domi__attach(struct domi_session *session, struct domi__link *link,
+                 uint64_t group, struct domi__attachment **attachment);
+
+/* The session of the link that leads to the group. NULL when the attachment
+   is NULL or has ended, or the link is just being lost. */
+struct domi__session *
+domi__attachment_link(const struct domi__attachment *attachment);
 
 /* The zone has made it a member, or no more. */
 void domi__attachment_join(struct domi__attachment *attachment);

@@ -90,6 +90,10 @@ static size_t farewell(struct domi__session *base, enum domi_reason reason,
     if (reason == DOMI_REASON_EXIT) {
         return 0;
     }
+    /* A text that is cut is cut between characters. */
+    while (size > 0 && (text[size] & 0xc0) == 0x80) {
+        size--;
+    }
     domi_put_u16(data, DOMI_NOTICE_CLOSING);
     domi_put_u16(data + 2, (uint16_t)reason);
     if (size > 0) {
@@ -117,7 +121,6 @@ static void on_close(struct domi__session *base, enum domi_reason reason)
     struct domi_session *session = (struct domi_session *)base;
     struct domi_gateway *gateway = base->arg;
 
-    gateway->admitted--;
     gateway->stats.closed[reason]++;
     domi__log_peer(&gateway->log, level_of(reason),
                    "session %llu of %s is closed: %s",
@@ -136,6 +139,8 @@ static void on_close(struct domi__session *base, enum domi_reason reason)
     }
     free(session->address);
     session->address = NULL;
+    /* Last, for with the last session the links are closed. */
+    gateway->admitted--;
     domi__gateway_close_next(gateway);
 }
 
@@ -157,11 +162,20 @@ struct domi_session *domi_gateway_find(struct domi_gateway *gateway,
     return domi__table_get(&gateway->sessions, id);
 }
 
+static void resume(struct domi__deferred *deferred)
+{
+    domi__session_resume(
+        &DOMI__CONTAINER(deferred, struct domi_session, resume)->base);
+}
+
+/* What the user has sent meanwhile is handed on at the end of the turn, so
+   that no handler runs before this returns. */
 void domi_session_accept(struct domi_session *session)
 {
     if (!session->accepted && session->base.state == DOMI__SESSION_OPEN) {
         session->accepted = true;
-        domi__session_resume(&session->base);
+        session->resume.run = resume;
+        domi__loop_defer(session->base.loop, &session->resume);
     }
 }
 
@@ -231,21 +245,20 @@ int domi_session_send_zone(struct domi_session *session,
                            const struct domi_target *target, uint16_t type,
                            const void *data, uint32_t size)
 {
-    const struct domi__attachment *attachment =
-        domi__attachment_find(session, target);
+    struct domi__session *link =
+        domi__attachment_link(domi__attachment_find(session, target));
     int err = check(session->base.arg, type, size);
     uint8_t extend[16];
 
     if (err) {
         return err;
     }
-    if (!attachment || !attachment->audience) {
+    if (!link) {
         return DOMI_E_NOT_ATTACHED;
     }
     domi_put_u64(extend, target->id);
     domi_put_u64(extend + 8, target->group);
-    return domi__session_send(domi__link_session(attachment->audience->link),
-                              type, data, size, extend, sizeof(extend));
+    return domi__session_send(link, type, data, size, extend, sizeof(extend));
 }
 
 int domi_session_leave(struct domi_session *session,
@@ -267,6 +280,10 @@ int domi_session_leave(struct domi_session *session,
 void domi_session_kick(struct domi_session *session, enum domi_reason reason,
                        const char *text)
 {
+    /* Reasons go over the wire and are counted: only those that exist. */
+    if ((unsigned)reason >= DOMI_REASON_COUNT) {
+        reason = DOMI_REASON_KICKED;
+    }
     session->farewell_text = text;
     domi__session_close(&session->base, reason);
     session->farewell_text = NULL;

@@ -23,10 +23,8 @@ static void refuse(struct domi_session *session, const struct domi_frame *frame,
 }
 
 /* The zone's queue is full enough: the user waits with what it sends. */
-static void hold(struct domi_session *session, struct domi__link *link)
+static void hold(struct domi_session *session, struct domi__route *route)
 {
-    struct domi__route *route = domi__link_data(link);
-
     domi__list_remove(&session->held);
     domi__list_push(&route->held, &session->held);
 }
@@ -41,7 +39,7 @@ static bool to_zone(struct domi_session *session,
     uint16_t inner = domi_get_u16(frame->extend + 16);
     const struct domi__attachment *attachment =
         domi__attachment_find(session, &target);
-    struct domi__session *link;
+    struct domi__session *link = domi__attachment_link(attachment);
     uint8_t extend[16];
 
     if (inner < DOMI_TYPE_FIRST ||
@@ -53,19 +51,20 @@ static bool to_zone(struct domi_session *session,
         refuse(session, frame, DOMI_REASON_NOT_ATTACHED);
         return true;
     }
-    if (!attachment->audience) {
+    if (!link) {
         gateway->stats.dropped_target++;
         return true;
     }
-    link = domi__link_session(attachment->audience->link);
     if (domi__session_is_high(link)) {
-        hold(session, attachment->audience->link);
+        hold(session, attachment->audience->route);
         return false;
     }
     domi_put_u64(extend, session->base.id);
     memcpy(extend + 8, frame->extend + 8, 8);
-    domi__session_send(link, inner, frame->data, frame->data_size, extend,
-                       sizeof(extend));
+    if (domi__session_send(link, inner, frame->data, frame->data_size, extend,
+                           sizeof(extend))) {
+        gateway->stats.dropped_target++; /* the link is being closed */
+    }
     return true;
 }
 

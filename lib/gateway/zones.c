@@ -21,8 +21,9 @@ static void joined_one(struct domi_gateway *gateway, struct domi__link *link,
     struct domi__attachment *attachment =
         session ? domi__attachment_find(session, &target) : NULL;
 
-    if (session && !attachment && domi__session_uses(session, target.id)) {
-        attachment = domi__attach(session, link, group);
+    if (session && !attachment && domi__session_uses(session, target.id) &&
+        domi__attach(session, link, group, &attachment)) {
+        attachment = NULL;
     }
     if (attachment && attachment->audience) {
         domi__attachment_join(attachment);
@@ -201,6 +202,13 @@ static void resume_held(struct domi__route *route)
     }
 }
 
+void domi__route_free(struct domi__route *route)
+{
+    domi__list_remove(&route->node);
+    domi__table_fini(&route->audiences);
+    free(route);
+}
+
 static void on_up(void *user, struct domi__link *link)
 {
     struct domi_gateway *gateway = user;
@@ -212,6 +220,8 @@ static void on_up(void *user, struct domi__link *link)
     }
     domi__table_init(&route->audiences, gateway->key);
     domi__list_init(&route->held);
+    domi__list_init(&route->node);
+    domi__list_push(&gateway->routes, &route->node);
     domi__link_set_data(link, route);
     domi__calls_link_up(gateway, link);
 }
@@ -228,14 +238,14 @@ static void on_down(void *user, struct domi__link *link,
     if (!route) {
         return; /* there was no memory for it */
     }
+    /* Calls that callbacks make must wait until the link is open again. */
+    domi__link_set_data(link, NULL);
     while ((slot = domi__table_next(&route->audiences, &first))) {
         domi__audience_lose(slot->value, DOMI_REASON_ZONE_LOST);
         first = 0;
     }
     resume_held(route);
-    domi__link_set_data(link, NULL);
-    domi__table_fini(&route->audiences);
-    free(route);
+    domi__route_free(route);
 }
 
 static void on_low(void *user, struct domi__link *link)

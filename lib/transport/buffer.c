@@ -27,6 +27,9 @@ struct domi__buffer *domi__buffer_new(struct domi__buffers *pools, size_t size)
     int pool = pool_of(allocation);
     struct domi__buffer *buffer;
 
+    if (size > UINT32_MAX - sizes[0]) {
+        return NULL; /* more than `capacity` can count */
+    }
     if (pool >= 0 && pools->free[pool]) {
         buffer = pools->free[pool];
         pools->free[pool] = buffer->next;

@@ -32,14 +32,19 @@ void domi__batches_end(struct domi__loop *loop)
 
 void domi__batch_fini(struct domi__loop *loop, struct domi__batch *batch)
 {
-    batch_end(loop, batch);
-    domi__list_remove(&batch->node);
+    if (batch->node.next) {
+        batch_end(loop, batch);
+        domi__list_remove(&batch->node);
+    }
 }
 
 void domi__fanout_init(struct domi__fanout *fanout, struct domi__loop *loop,
                        struct domi__batch *batch, uint16_t type,
                        const void *data, uint32_t size)
 {
+    if (!batch->node.next) {
+        domi__batch_init(batch);
+    }
     *fanout = (struct domi__fanout){
         .loop = loop,
         .batch = batch,

@@ -23,34 +23,44 @@ struct domi__put {
     struct domi__deferred deferred;
     void (*on_put)(void *user);
     void *user;
-    bool asked; /* the put has been called */
 };
 
+/* Each is put back before it runs, so that a hook may remove any of them. */
 static bool run_hooks(struct domi__loop *loop)
 {
-    struct domi__list *node = loop->hooks.next;
+    struct domi__list now;
+    struct domi__list *node;
     bool worked = false;
 
-    while (node != &loop->hooks) {
+    domi__list_init(&now);
+    domi__list_move(&now, &loop->hooks);
+    while ((node = domi__list_pop(&now))) {
         struct domi__loop_hook *hook =
             DOMI__CONTAINER(node, struct domi__loop_hook, node);
 
-        node = node->next;
+        domi__list_push(&loop->hooks, node);
         worked |= hook->run(hook);
     }
     return worked;
 }
 
+/* Those that become dirty meanwhile wait for the next round, so that two that
+   answer each other through memory do not keep the loop for themselves. */
 static bool flush_dirty(struct domi__loop *loop)
 {
+    struct domi__list last;
     struct domi__list *node;
     bool worked = false;
 
-    while ((node = domi__list_pop(&loop->dirty))) {
+    domi__list_push(&loop->dirty, &last);
+    while ((node = domi__list_pop(&loop->dirty)) != &last) {
         struct domi__session *session =
             DOMI__CONTAINER(node, struct domi__session, dirty);
 
-        session->transport->flush(session);
+        if (session->queue && !session->blocked) {
+            session->transport->flush(session);
+        }
+        domi__session_tell_low(session);
         worked = true;
     }
     domi__batches_end(loop);
@@ -86,7 +96,7 @@ static bool settle_round(struct domi__loop *loop)
 
 static void free_loop(struct domi__loop *loop)
 {
-    struct domi__put *put = loop->puts;
+    struct domi__put *put = loop->last_put;
 
     domi__waker_fini(&loop->waker);
     if (loop->epoll >= 0) {
@@ -96,14 +106,9 @@ static void free_loop(struct domi__loop *loop)
     domi__buffers_fini(&loop->buffers);
     free(loop->read_buffer);
     free(loop);
-    while (put) {
-        struct domi__put *next = put->next;
-
-        if (put->asked) {
-            put->on_put(put->user);
-        }
+    if (put) {
+        put->on_put(put->user);
         free(put);
-        put = next;
     }
 }
 
@@ -159,6 +164,7 @@ static void on_check(uv_check_t *handle)
     struct domi__loop *loop = handle->data;
 
     domi__waker_awake(&loop->waker);
+    loop->listened_ms = uv_now(loop->uv);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int uv_events)
@@ -169,6 +175,7 @@ static void on_poll(uv_poll_t *handle, int status, int uv_events)
 
     (void)status;
     (void)uv_events;
+    domi__waker_awake(&loop->waker);
     count = epoll_wait(loop->epoll, events, EVENTS, 0);
     for (int i = 0; i < count; i++) {
         struct domi__watch *watch = events[i].data.ptr;
@@ -244,6 +251,7 @@ static struct domi__loop *new_loop(uv_loop_t *uv)
     loop->uv = uv;
     loop->epoll = -1;
     loop->waker.fd = -1;
+    loop->listened_ms = uv_now(uv);
     domi__list_init(&loop->hooks);
     domi__list_init(&loop->dirty);
     domi__list_init(&loop->deferred);
@@ -258,6 +266,22 @@ static struct domi__loop *new_loop(uv_loop_t *uv)
     }
     start_handles(loop);
     return loop;
+}
+
+/* This user's put is over at the turn's end: others use the share. */
+static void end_put(struct domi__deferred *deferred)
+{
+    struct domi__put *put =
+        DOMI__CONTAINER(deferred, struct domi__put, deferred);
+
+    put->on_put(put->user);
+    free(put);
+}
+
+static void defer_put(struct domi__loop *loop, struct domi__put *put)
+{
+    put->deferred.run = end_put;
+    domi__loop_defer(loop, &put->deferred);
 }
 
 struct domi__loop *domi__loop_get(uv_loop_t *uv)
@@ -276,38 +300,29 @@ struct domi__loop *domi__loop_get(uv_loop_t *uv)
         free(put);
         return NULL;
     }
+    if (loop->last_put) {
+        /* The share was about to end; it goes on with another user. */
+        defer_put(loop, loop->last_put);
+        loop->last_put = NULL;
+    }
     put->next = loop->puts;
     loop->puts = put;
     loop->users++;
     return loop;
 }
 
-/* Others still use the share: this user's put is over at the turn's end. */
-static void end_put(struct domi__deferred *deferred)
-{
-    struct domi__put *put = DOMI__CONTAINER(deferred, struct domi__put, deferred);
-
-    put->on_put(put->user);
-    free(put);
-}
-
 void domi__loop_put(struct domi__loop *loop, void (*on_put)(void *user),
                     void *user)
 {
-    struct domi__put **link = &loop->puts;
-    struct domi__put *put;
+    struct domi__put *put = loop->puts;
 
-    while ((*link)->asked) {
-        link = &(*link)->next;
-    }
-    put = *link;
-    put->asked = true;
+    loop->puts = put->next;
     put->on_put = on_put;
     put->user = user;
     if (--loop->users > 0) {
-        *link = put->next;
-        put->deferred.run = end_put;
-        domi__loop_defer(loop, &put->deferred);
+        defer_put(loop, put);
+    } else {
+        loop->last_put = put;
     }
 }
 
@@ -389,4 +404,5 @@ int domi__watch_set(struct domi__loop *loop, struct domi__watch *watch,
 void domi__watch_remove(struct domi__loop *loop, struct domi__watch *watch)
 {
     domi__watch_set(loop, watch, 0);
+    watch->events = 0;
 }

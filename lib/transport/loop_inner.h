@@ -27,7 +27,8 @@ struct domi__loop {
     unsigned holds;
     bool closing;
     unsigned handles; /* of uv, still to be closed */
-    struct domi__put *puts;
+    struct domi__put *puts;     /* one for each user */
+    struct domi__put *last_put; /* of the last user, when there is none */
 
     int epoll;
     uv_poll_t poll;
@@ -43,6 +44,7 @@ struct domi__loop {
     struct domi__list handshakes; /* sessions that are not open yet */
     struct domi__list batches;
     struct domi__wheel wheel;
+    uint64_t listened_ms; /* when the sockets were looked at last */
 
     struct domi__buffers buffers;
     struct domi__queue *queues; /* free ones */
@@ -57,6 +59,9 @@ void domi__wheel_run(struct domi__loop *loop);
 
 /* A queue for a session that begins to have something to send, in queue.c. */
 void domi__queues_fini(struct domi__loop *loop);
+
+/* Calls on_low when it is due; in queue.c. */
+void domi__session_tell_low(struct domi__session *session);
 
 /* Empties the batches of the turn, in fanout.c. */
 void domi__batches_end(struct domi__loop *loop);

@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-#define PIECES 16
-
 /* Both ends; freed with the last of them. */
 struct pair {
     struct domi__session *ends[2]; /* NULL once gone */
@@ -37,15 +35,19 @@ static void unref(struct pair *pair)
 static void flush(struct domi__session *session)
 {
     struct domi__session *peer = peer_of(session);
-    struct iovec pieces[PIECES];
+    struct iovec piece;
 
     while (session->queue && peer && !peer->paused &&
            peer->state == DOMI__SESSION_OPEN) {
         size_t size, taken;
 
-        domi__session_pieces(session, pieces, 1, &size);
+        domi__session_pieces(session, &piece, 1, &size);
         domi__session_heard(peer);
-        taken = domi__session_feed(peer, pieces->iov_base, size);
+        /* As a frame that was begun: the peer's owner may send to this very
+           session, and a full queue must leave these bytes in their place. */
+        session->queue->unsent = (uint32_t)size;
+        taken = domi__session_feed(peer, piece.iov_base, size);
+        session->queue->unsent = 0;
         domi__session_sent(session, taken);
         if (taken < size) {
             break;
@@ -64,9 +66,9 @@ static void resume_reading(struct domi__session *session)
 {
     struct domi__session *peer = peer_of(session);
 
-    if (peer && peer->queue) {
+    if (peer) {
         peer->blocked = false;
-        if (domi__list_is_empty(&peer->dirty)) {
+        if (peer->queue && domi__list_is_empty(&peer->dirty)) {
             domi__list_push(&peer->loop->dirty, &peer->dirty);
         }
     }
@@ -82,8 +84,8 @@ static void shut(struct domi__session *session, bool linger)
         return;
     }
     peer = peer_of(session);
+    pair->ends[pair->ends[0] != session] = NULL;
     if (peer) {
-        pair->ends[pair->ends[0] != session] = NULL;
         domi__session_close(peer, DOMI_REASON_PEER_CLOSED);
     }
     session->kind = NULL;
@@ -93,6 +95,7 @@ static void shut(struct domi__session *session, bool linger)
 
 static const struct domi__transport memory = {
     .name = "memory",
+    .feeds_peer = true,
     .flush = flush,
     .pause = pause_reading,
     .resume = resume_reading,

@@ -254,6 +254,12 @@ static void follow_frames(struct domi__session *session, size_t size)
     }
 }
 
+static bool is_low_again(const struct domi__session *session)
+{
+    return session->high && domi__session_queued(session) <=
+                                session->limits->send_limit / 4;
+}
+
 void domi__session_sent(struct domi__session *session, size_t size)
 {
     struct domi__queue *queue = session->queue;
@@ -275,8 +281,15 @@ void domi__session_sent(struct domi__session *session, size_t size)
     if (queue->count == 0) {
         queue_put(session);
     }
-    if (session->high && domi__session_queued(session) <=
-                             session->limits->send_limit / 4) {
+    if (is_low_again(session) && domi__list_is_empty(&session->dirty)) {
+        /* The owner may be in the midst of sending: the flush will tell it. */
+        domi__list_push(&session->loop->dirty, &session->dirty);
+    }
+}
+
+void domi__session_tell_low(struct domi__session *session)
+{
+    if (is_low_again(session)) {
         session->high = false;
         if (session->owner->on_low && session->state == DOMI__SESSION_OPEN) {
             session->owner->on_low(session);
@@ -328,26 +341,26 @@ bool domi__session_is_high(struct domi__session *session)
 
 /*
  * Drops whole frames from the front, behind one that was begun, until `size`
- * bytes are free. Returns how many it dropped. O(bytes waiting), for sessions
- * that are full only.
+ * bytes are free; none when that cannot be. Returns how many it dropped.
  */
 static size_t drop_oldest(struct domi__session *session, size_t size)
 {
     struct domi__queue *queue = session->queue;
     size_t limit = session->limits->send_limit;
     size_t dropped = 0;
-    struct domi__buffer *begun = NULL;
+    struct domi__piece begun = {NULL, 0, 0};
     uint32_t rest = queue->unsent;
 
+    if (rest + size > limit) {
+        return 0;
+    }
     if (rest > 0) {
-        const struct domi__piece *piece = piece_at(queue, 0);
-
-        begun = domi__buffer_new(&session->loop->buffers, rest);
-        if (!begun) {
+        if (queue->count == queue->capacity && grow(queue)) {
             return 0;
         }
-        memcpy(begun->bytes, piece->buffer->bytes + piece->begin, rest);
-        begun->used = rest;
+        begun = *piece_at(queue, 0);
+        begun.end = begun.begin + rest;
+        domi__buffer_ref(begun.buffer);
         consume(session, rest);
     }
     while (queue->count > 0 && rest + queue->size + size > limit) {
@@ -357,14 +370,10 @@ static size_t drop_oldest(struct domi__session *session, size_t size)
                 frame_at(session, piece->buffer->bytes + piece->begin));
         dropped++;
     }
-    if (begun) {
-        /* There is room: what was begun left at least as much. */
-        if (queue->count == queue->capacity) {
-            grow(queue);
-        }
+    if (rest > 0) {
         queue->head = (queue->head - 1) & (queue->capacity - 1);
         queue->count++;
-        *piece_at(queue, 0) = (struct domi__piece){begun, 0, rest};
+        *piece_at(queue, 0) = begun;
         queue->size += rest;
     } else if (queue->count == 0) {
         queue_put(session);
@@ -379,19 +388,14 @@ static void report_drop(struct domi__session *session, size_t frames)
     }
 }
 
-int domi__queue_admit(struct domi__session *session, size_t size)
+static bool has_room(const struct domi__session *session, size_t size)
 {
-    size_t limit = session->limits->send_limit;
+    return domi__session_queued(session) + size <= session->limits->send_limit;
+}
 
-    if (domi__session_queued(session) + size <= limit) {
-        return 0;
-    }
-    if (!session->blocked) {
-        session->transport->flush(session);
-        if (domi__session_queued(session) + size <= limit) {
-            return 0;
-        }
-    }
+/* The session is full: does as its policy says. As domi__queue_admit. */
+static int make_room(struct domi__session *session, size_t size)
+{
     switch (session->limits->send_policy) {
     case DOMI_SEND_CLOSE:
         domi__session_close(session, DOMI_REASON_QUEUE_FULL);
@@ -399,16 +403,33 @@ int domi__queue_admit(struct domi__session *session, size_t size)
     case DOMI_SEND_DROP_NEWEST:
         break;
     case DOMI_SEND_DROP_OLDEST:
-        if (session->queue && size <= limit) {
+        if (session->queue) {
             report_drop(session, drop_oldest(session, size));
         }
-        if (domi__session_queued(session) + size <= limit) {
+        if (session->state != DOMI__SESSION_OPEN) {
+            return DOMI_E_SESSION_GONE; /* the owner closed it in on_drop */
+        }
+        if (has_room(session, size)) {
             return 0;
         }
         break;
     }
     report_drop(session, 1);
     return DOMI_E_QUEUE_FULL;
+}
+
+int domi__queue_admit(struct domi__session *session, size_t size)
+{
+    if (has_room(session, size)) {
+        return 0;
+    }
+    if (!session->blocked && !session->transport->feeds_peer) {
+        session->transport->flush(session);
+    }
+    if (session->state == DOMI__SESSION_OPEN && !has_room(session, size)) {
+        return make_room(session, size);
+    }
+    return session->state == DOMI__SESSION_OPEN ? 0 : DOMI_E_SESSION_GONE;
 }
 
 void domi__queue_pack(struct domi__session *session)

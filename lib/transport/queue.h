@@ -46,7 +46,7 @@ int domi__queue_share(struct domi__session *session,
                       uint32_t end);
 
 /* Makes room for `size` bytes by the session's policy: 0, or
-   DOMI_E_QUEUE_FULL. */
+   DOMI_E_QUEUE_FULL, or DOMI_E_SESSION_GONE. */
 int domi__queue_admit(struct domi__session *session, size_t size);
 
 /* The session cannot send now: packs small parts of shared buffers, so that

@@ -21,6 +21,9 @@
 
 #define FAREWELL_MAX 256u
 
+/* A timer that is this late tells of a loop that did not run. */
+#define STALL_MS 1000u
+
 static void on_timer(struct domi__timer *timer);
 
 struct domi__session *
@@ -85,8 +88,9 @@ static void on_open_timer(struct domi__session *session)
     const struct domi__session_limits *limits = session->limits;
     uint64_t now = domi__loop_now(session->loop);
 
-    if (session->paused) {
-        /* Nothing can be heard from a peer that is not read. */
+    if (session->paused || now > session->timer.due_ms + STALL_MS) {
+        /* Nothing can be heard from a peer that is not read, be it for
+           backpressure, or because this process stood still. */
         session->heard_ms = now;
     }
     if (session->heard_ms + limits->silence_ms <= now) {
@@ -108,6 +112,11 @@ static void on_timer(struct domi__timer *timer)
     struct domi__session *session =
         DOMI__CONTAINER(timer, struct domi__session, timer);
 
+    if (session->loop->listened_ms < timer->due_ms) {
+        /* The loop stood still: what the peer sent may wait to be read. */
+        domi__timer_start(session->loop, timer, 1, on_timer);
+        return;
+    }
     switch ((enum domi__session_state)session->state) {
     case DOMI__SESSION_HANDSHAKE:
         domi__session_close(session, DOMI_REASON_HANDSHAKE_TIMEOUT);
@@ -183,11 +192,10 @@ static size_t take_handshake(struct domi__session *session,
         return 0;
     }
     memcpy(room, id, sizeof(id));
-    /* The id is no frame and must not be taken for one by the queue. */
-    session->transport->flush(session);
-    if (session->state == DOMI__SESSION_HANDSHAKE) {
-        domi__session_opened(session);
-    }
+    /* No frame, and not to be taken for one by the queue: as the rest of one
+       that was begun. */
+    session->queue->unsent = sizeof(id);
+    domi__session_opened(session);
     return DOMI__MAGIC_SIZE;
 }
 

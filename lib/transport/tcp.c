@@ -78,7 +78,7 @@ static void flush(struct domi__session *session)
         int count = domi__session_pieces(session, pieces, PIECES, &size);
         ssize_t n = write_pieces(session->watch.fd, pieces, count);
 
-        if (n < 0 && errno != EAGAIN) {
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
             domi__session_drop_queue(session);
             domi__session_close(session, DOMI_REASON_SOCKET);
             return;
@@ -219,7 +219,7 @@ static void read_to_end(struct domi__session *session)
     uint8_t *buffer = domi__loop_read_buffer(session->loop);
     ssize_t n = recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
 
-    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         session->transport->shut(session, false);
     }
 }
@@ -251,10 +251,25 @@ static void pause_reading(struct domi__session *session)
     update_watch(session);
 }
 
-static void resume_reading(struct domi__session *session)
+static void feed_later(struct domi__deferred *deferred)
 {
+    struct domi__session *session =
+        DOMI__CONTAINER(deferred, struct domi__session, deferred);
+
     feed_kept(session);
     if (session->state < DOMI__SESSION_CLOSING) {
+        update_watch(session);
+    }
+}
+
+/* What was kept is handed on at the turn's end: the owner that resumes may be
+   in the midst of one of its frames. In the handshake it is no whole frame. */
+static void resume_reading(struct domi__session *session)
+{
+    if (session->input && session->state == DOMI__SESSION_OPEN) {
+        session->deferred.run = feed_later;
+        domi__loop_defer(session->loop, &session->deferred);
+    } else {
         update_watch(session);
     }
 }
@@ -269,8 +284,8 @@ static void shut(struct domi__session *session, bool linger)
         domi__watch_remove(session->loop, &session->watch);
         close(session->watch.fd);
         session->watch.fd = -1;
-        domi__session_gone(session);
     }
+    domi__session_gone(session);
 }
 
 static const struct domi__transport tcp = {
@@ -380,6 +395,7 @@ static void on_connected(struct domi__watch *watch, unsigned events)
         return;
     }
     watch->ready = on_ready;
+    session->blocked = false;
     update_watch(session);
 }
 
@@ -423,8 +439,10 @@ struct domi__session *domi__tcp_dial(const struct domi__listen *dial)
     session->dialled = true;
     session->watch.fd = connect_socket(dial->host, dial->port);
     session->watch.ready = on_connected;
-    if (session->watch.fd < 0 ||
-        domi__watch_set(session->loop, &session->watch, EPOLLOUT)) {
+    session->blocked = true;
+    if (session->watch.fd >= 0) {
+        update_watch(session);
+    } else {
         domi__session_close(session, DOMI_REASON_SOCKET);
     }
     return session;

@@ -2,9 +2,16 @@
 /* Deadlines for many sessions on one timer of the loop. */
 #include "transport/loop_inner.h"
 
+/* Never 0, which stands for none. */
 static uint64_t tick_of(uint64_t ms)
 {
-    return ms / DOMI__WHEEL_MS;
+    return ms / DOMI__WHEEL_MS + 1;
+}
+
+/* When the time of a tick has wholly passed. */
+static uint64_t end_of(uint64_t tick)
+{
+    return tick * DOMI__WHEEL_MS;
 }
 
 void domi__wheel_init(struct domi__loop *loop)
@@ -12,7 +19,7 @@ void domi__wheel_init(struct domi__loop *loop)
     for (unsigned i = 0; i < DOMI__WHEEL_SLOTS; i++) {
         domi__list_init(&loop->wheel.slots[i]);
     }
-    loop->wheel.tick = tick_of(uv_now(loop->uv));
+    loop->wheel.tick = tick_of(uv_now(loop->uv)) - 1;
     loop->wheel.armed = 0;
 }
 
@@ -27,7 +34,7 @@ static void on_timer(uv_timer_t *handle)
 static void arm(struct domi__loop *loop, uint64_t tick)
 {
     uint64_t now = uv_now(loop->uv);
-    uint64_t at = (tick + 1) * DOMI__WHEEL_MS;
+    uint64_t at = end_of(tick);
 
     if (loop->closing || (loop->wheel.armed && loop->wheel.armed <= tick)) {
         return;

@@ -149,11 +149,12 @@ struct domi__session_owner {
     bool (*on_frame)(struct domi__session *session,
                      const struct domi_frame *frame, const uint8_t *wire);
 
-    /* The queue has fallen below a quarter of the limit, after
-       domi__session_is_high was true. May be NULL. */
+    /* The queue has fallen to a quarter of the limit, after
+       domi__session_is_high was true. Never called by a send. May be NULL. */
     void (*on_low)(struct domi__session *session);
 
-    /* Frames were dropped by the send policy. May be NULL. */
+    /* Frames were dropped by the send policy; called by the send that it
+       befell, so that it may close the session but not send. May be NULL. */
     void (*on_drop)(struct domi__session *session, size_t frames);
 
     /* The session ends: writes a last frame of at most 256 bytes for the peer
@@ -171,6 +172,7 @@ struct domi__session_owner {
 struct domi__transport {
     const char *name;
     bool is_websocket; /* frames go out with a WebSocket header each */
+    bool feeds_peer;   /* a flush calls the peer's owner: never in a send */
     /* Writes what is queued, as far as the peer takes it now. */
     void (*flush)(struct domi__session *session);
     /* Reading was stopped, or may go on. */
@@ -228,7 +230,8 @@ bool domi__session_is_high(struct domi__session *session);
 /* Stops reading, without a frame that was not taken. */
 void domi__session_pause(struct domi__session *session);
 
-/* Goes on after on_frame returned false or domi__session_pause was called. */
+/* Goes on after on_frame returned false or domi__session_pause was called.
+   Never calls back before it returns. */
 void domi__session_resume(struct domi__session *session);
 
 /* Closes; the first reason stands. Never calls back before it returns. */

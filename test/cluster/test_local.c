@@ -73,8 +73,7 @@ static void leave(struct domi_registry *registry, struct member *member)
 static void on_placed(struct domi__place *place, int status,
                       const struct domi__node *node)
 {
-    struct question *question =
-        DOMI__CONTAINER(place, struct question, place);
+    struct question *question = DOMI__CONTAINER(place, struct question, place);
 
     question->answers++;
     question->status = status;
@@ -222,8 +221,7 @@ static void a_zone_that_leaves_is_no_place_and_may_come_back(void **state)
         assert_int_equal(join(*state, &member), 0);
         assert_int_equal(ask(*state, "room", 666, NULL).status, 0);
         leave(*state, &member);
-        assert_int_equal(ask(*state, "room", 666, NULL).status,
-                         DOMI_E_NO_ZONE);
+        assert_int_equal(ask(*state, "room", 666, NULL).status, DOMI_E_NO_ZONE);
     }
 }
 

@@ -35,7 +35,7 @@ static void answers_below_its_own_id(void **state)
 static void other_paths_are_not_its_own(void **state)
 {
     static const char *const paths[] = {
-        "",       "/",        "/12",         "/12/",     "/1/health",
+        "",        "/",        "/12",         "/12/",     "/1/health",
         "/health", "/13/ping", "/12/health/", "/12/exit", "/012/ping",
         "/12ping", "12/ping",  "/123/ping",
     };
@@ -106,8 +106,8 @@ static void allowed_options_pass_without_a_word(void **state)
     assert_int_equal(lines.count, 0);
 }
 
-static void check_refused(const char *name, const char *host, int tcp,
-                          int http, int id, int version)
+static void check_refused(const char *name, const char *host, int tcp, int http,
+                          int id, int version)
 {
     struct lines lines;
 

@@ -20,8 +20,7 @@ struct question {
 static void on_placed(struct domi__place *place, int status,
                       const struct domi__node *node)
 {
-    struct question *question =
-        DOMI__CONTAINER(place, struct question, place);
+    struct question *question = DOMI__CONTAINER(place, struct question, place);
 
     question->answers++;
     question->status = status;
@@ -61,8 +60,11 @@ static int join(struct domi_registry *registry, const char *host, int tcp_port,
 {
     int joined = 0;
     struct domi__membership membership = {
-        .self = {.id = id, .service = "room", .host = host,
-                 .tcp_port = tcp_port, .http_port = http_port},
+        .self = {.id = id,
+                 .service = "room",
+                 .host = host,
+                 .tcp_port = tcp_port,
+                 .http_port = http_port},
         .on_joined = on_joined,
         .on_left = on_left,
         .arg = &joined,
@@ -103,17 +105,16 @@ static void refuses_what_is_no_address(void **state)
         const char *host;
         int port;
     } wrong[] = {
-        {"room", "localhost", 9999},  {"room", "127.0.0.1", 0},
-        {"room", "127.0.0.1", 65536}, {"room", "127.0.0.1", -1},
-        {"", "127.0.0.1", 9999},      {NULL, "127.0.0.1", 9999},
-        {"room", NULL, 9999},         {"room", "", 9999},
+        {"room", "localhost", 9999},   {"room", "127.0.0.1", 0},
+        {"room", "127.0.0.1", 65536},  {"room", "127.0.0.1", -1},
+        {"", "127.0.0.1", 9999},       {NULL, "127.0.0.1", 9999},
+        {"room", NULL, 9999},          {"room", "", 9999},
         {"room", "127.0.0.1:1", 9999}, {"room", "127.1", 9999},
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         assert_int_equal(domi_registry_static_add(*state, wrong[i].service,
-                                                  wrong[i].host,
-                                                  wrong[i].port),
+                                                  wrong[i].host, wrong[i].port),
                          DOMI_E_OPTION);
     }
     assert_int_equal(ask(*state, "room", 1).status, DOMI_E_NO_ZONE);
@@ -149,9 +150,9 @@ static void lists_in_any_order_and_spelling_agree(void **state)
     for (int port = 1; port <= 4; port++) {
         assert_int_equal(
             domi_registry_static_add(*state, "room", "fe80::a", port), 0);
-        assert_int_equal(domi_registry_static_add(other, "room",
-                                                  "FE80:0::000A", 5 - port),
-                         0);
+        assert_int_equal(
+            domi_registry_static_add(other, "room", "FE80:0::000A", 5 - port),
+            0);
     }
     for (uint64_t group = 0; group < 200; group++) {
         int port = ask(*state, "room", group).port;

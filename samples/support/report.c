@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines for the operator. */
+#include "support/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "domi/domi.h"
+
+void report_log(enum domi_log_level level, const char *line, void *user)
+{
+    struct timeval now;
+    struct tm utc;
+    char time[32];
+
+    (void)user;
+    if (level == DOMI_LOG_DEBUG) {
+        return;
+    }
+    gettimeofday(&now, NULL);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(stderr, "%s.%03dZ %s: %s\n", time, (int)(now.tv_usec / 1000),
+            domi_log_level_name(level), line);
+}
+
+static void print_address(const char *name, const char *host, int port)
+{
+    if (port > 0) {
+        const char *format = strchr(host, ':') ? " %s=[%s]:%d" : " %s=%s:%d";
+
+        printf(format, name, host, port);
+    }
+}
+
+void report_ready(int id, const char *host, int tcp_port, int http_port)
+{
+    printf("ready id=%d", id);
+    print_address("tcp", host, tcp_port);
+    print_address("http", host, http_port);
+    printf("\n");
+    fflush(stdout);
+}
+
+int report_failed(const char *what, const char *host, int tcp_port,
+                  int http_port, int err)
+{
+    fprintf(stderr, "%s on %s, TCP port %d, HTTP port %d: %s (%s)\n", what,
+            host, tcp_port, http_port, domi_strerror(err), domi_err_name(err));
+    return 1;
+}

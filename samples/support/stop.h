@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Ending a program in order when the operator asks for it. */
+#ifndef SUPPORT_STOP_H
+#define SUPPORT_STOP_H
+
+#include <uv.h>
+
+/* Called once, at the first signal: close what keeps the loop going. */
+typedef void (*stop_fn)(void *user);
+
+/*
+ * The first SIGINT or SIGTERM calls back. A program that has not ended 8 s
+ * later, or that gets a second signal, ends by force with the status 128 and
+ * the signal's number. Nothing of this keeps the loop going. A program whose
+ * loop is blocked notices no signal; SIGKILL is for that.
+ */
+struct stop {
+    uv_signal_t interrupt;
+    uv_signal_t terminate;
+    uv_timer_t deadline;
+    stop_fn on_stop;
+    void *user;
+    int signal; /* the first one; 0: none yet */
+};
+
+/* Also makes the program ignore SIGPIPE, so that a reader of its output who
+   goes away does not end it. 0 or a libuv code. */
+int stop_init(struct stop *stop, uv_loop_t *loop, stop_fn on_stop, void *user);
+
+/* Closes the handles, after uv_run has returned, and runs the loop until they
+   are closed; also when stop_init failed. */
+void stop_fini(struct stop *stop);
+
+#endif

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Command lines: help, and what is said when they are wrong."""
+import os
+import subprocess
+
+import support
+
+SERVERS = ('chat/chat', 'chat/chat-gateway', 'chat/chat-room')
+CLIENT = 'chat/chat-client'
+
+
+class Options(support.TestCase):
+    def run_program(self, name, *options):
+        path = os.path.join(os.environ['DOMI_SAMPLES'], name)
+        return subprocess.run([path, *options], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=20)
+
+    def assert_refused(self, name, *options, says):
+        result = self.run_program(name, *options)
+        self.assertEqual(result.returncode, 2, result)
+        self.assertEqual(result.stdout, '')
+        self.assertIn(says, result.stderr)
+        self.assertIn('--help', result.stderr)
+
+    def test_help_names_every_option(self):
+        common = ('--host', '--tcp-port', '--http-port', '--name',
+                  '--version', '--id', '--help')
+        for name, more in ((SERVERS[0], ('--web', '--workers')),
+                           (SERVERS[1], ('--web', '--zone')),
+                           (SERVERS[2], ('--workers',))):
+            result = self.run_program(name, '--help')
+            self.assertEqual(result.returncode, 0)
+            self.assertEqual(result.stderr, '')
+            for option in common + more:
+                self.assertIn(option, result.stdout)
+        result = self.run_program(CLIENT, '--help')
+        self.assertEqual(result.returncode, 0)
+        self.assertIn('HOST:PORT TEXT', result.stdout)
+
+    def test_an_unknown_option_is_named(self):
+        for name in SERVERS + (CLIENT,):
+            self.assert_refused(name, '--nonsense', says='nonsense')
+
+    def test_a_wrong_value_is_named_with_its_option(self):
+        for name in SERVERS:
+            for option, values in (
+                    ('--tcp-port', ('x', '-1', '65536', '80x', '', ' 80')),
+                    ('--http-port', ('99999999999999999999',)),
+                    ('--id', ('1023', '-1')), ('--version', ('0', 'new')),
+                    ('--host', ('',))):
+                for value in values:
+                    self.assert_refused(name, f'{option}={value}',
+                                        says=f'{option}: "{value}"')
+        self.assert_refused(SERVERS[0], '--workers=65', says='--workers')
+
+    def test_zones_are_checked(self):
+        for zone in ('room', 'room=', 'room=127.0.0.1', 'room=127.0.0.1:0',
+                     '=127.0.0.1:1', 'room=localhost:9999',
+                     'room=127.0.0.1:65536'):
+            self.assert_refused(SERVERS[1], '--zone', zone, says='--zone')
+        self.assert_refused(SERVERS[1], '--zone=room=127.0.0.1:1',
+                            '--zone=room=127.0.0.1:1', says='once')
+
+    def test_arguments_that_nobody_asked_for_are_refused(self):
+        for name in SERVERS:
+            self.assert_refused(name, 'something', says='too many')
+        self.assert_refused(CLIENT, says='too few')
+        self.assert_refused(CLIENT, '127.0.0.1:1', says='too few')
+
+    def test_the_client_checks_what_it_is_given(self):
+        for address in ('127.0.0.1', 'localhost:80', '127.0.0.1:0', ':80'):
+            self.assert_refused(CLIENT, address, 'hi', says='HOST:PORT')
+        self.assert_refused(CLIENT, '127.0.0.1:1', 'a\nb', says='TEXT')
+        self.assert_refused(CLIENT, '127.0.0.1:1', 'x' * 4097, says='TEXT')
+        self.assert_refused(CLIENT, '127.0.0.1:1', 'hi', '--name', 'x' * 33,
+                            says='--name')
+        self.assert_refused(CLIENT, '127.0.0.1:1', 'hi', '--seconds', '0',
+                            says='--seconds')
+
+    def test_a_host_that_is_no_address_is_named(self):
+        for name in SERVERS:
+            result = self.run_program(name, '--host=nowhere', '--tcp-port=0',
+                                      '--http-port=0')
+            self.assertEqual(result.returncode, 1)
+            self.assertIn('nowhere', result.stderr)
+
+    def test_a_port_in_use_is_named(self):
+        for name in SERVERS:
+            first = self.start(name, '--tcp-port=0', '--http-port=0').ready()
+            for tcp, http in ((first.tcp, 0), (0, first.http)):
+                result = self.run_program(name, f'--tcp-port={tcp}',
+                                          f'--http-port={http}')
+                self.assertEqual(result.returncode, 1)
+                self.assertIn('address already in use', result.stderr)
+                self.assertIn(str(tcp or http), result.stderr)
+                self.assertEqual(result.stdout, '')
+
+    def test_an_id_that_was_given_is_used(self):
+        for name in SERVERS:
+            program = self.start(name, '--tcp-port=0', '--http-port=0',
+                                 '--id=77').ready()
+            self.assertEqual(program.id, 77)
+
+    def test_a_reader_who_goes_away_does_no_harm(self):
+        path = os.path.join(os.environ['DOMI_SAMPLES'], SERVERS[0])
+        process = subprocess.Popen([path, '--tcp-port=0', '--http-port=0'],
+                                   stdout=subprocess.PIPE, text=True,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        line = process.stdout.readline()
+        process.stdout.close()
+        port = int(line.split('tcp=127.0.0.1:')[1].split()[0])
+        users = [support.User(port) for _ in range(2)]
+        for user in users:
+            self.addCleanup(user.close)
+            user.join()
+        self.assert_they_chat(*users)
+        process.terminate()
+        self.assertEqual(process.wait(8), 0)
+
+
+if __name__ == '__main__':
+    support.main()
