@@ -14,7 +14,8 @@
 
 #define RUN_FOR(uv, seconds, condition)                                        \
     do {                                                                       \
-        uint64_t run_until_end = uv_hrtime() + (seconds) * UINT64_C(1000000000); \
+        uint64_t run_until_end =                                               \
+            uv_hrtime() + (seconds) * UINT64_C(1000000000);                    \
         while (!(condition)) {                                                 \
             assert_true(uv_hrtime() < run_until_end);                          \
             turn(uv);                                                          \
