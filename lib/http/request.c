@@ -190,7 +190,8 @@ static int check_head(struct domi__http_parser *parser)
 {
     const llhttp_t *llhttp = &parser->llhttp;
     const char *host = parser->request.headers[DOMI__HTTP_HOST];
-    const char *encoding = parser->request.headers[DOMI__HTTP_TRANSFER_ENCODING];
+    const char *encoding =
+        parser->request.headers[DOMI__HTTP_TRANSFER_ENCODING];
 
     if (llhttp->http_major != 1 || llhttp->http_minor > 1) {
         return 505;

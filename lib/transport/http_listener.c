@@ -346,8 +346,8 @@ static void handle(struct connection *connection,
     }
     if (http->answer) {
         listener->scratch[0] = '\0';
-        status = http->answer(http->answer_arg, request->path, listener->scratch,
-                              sizeof(listener->scratch));
+        status = http->answer(http->answer_arg, request->path,
+                              listener->scratch, sizeof(listener->scratch));
     }
     if (status) {
         answer_text(connection, request, status, listener->scratch,

@@ -19,7 +19,7 @@
  * sent, a moment for the peer to read it, and then the descriptor is declared
  * dead to libwebsockets, which is the one way to make it let go at once.
  */
-#include "transport/websocket.h"
+#include "transport/websocket_inner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,27 +31,15 @@
 
 #include <libwebsockets.h>
 
-#include "domi/err.h"
 #include "transport/queue.h"
 #include "transport/socket.h"
 
 #define READ_SIZE 65536u
 #define READS_PER_TURN 4
 
-/* What the WebSocket sessions of a loop share. */
-struct share {
-    struct domi__loop *loop;
-    struct lws_context *context; /* set to NULL by libwebsockets when freed */
-    struct lws_vhost *vhost;
-    unsigned users; /* listeners and sessions */
-    struct websocket *adopting;
-    struct domi__deferred deferred;
-    struct domi__loop_hook hook; /* waits for the context's handles */
-};
-
 /* A session's connection; session->kind points here. */
 struct websocket {
-    struct share *share;
+    struct domi__websocket_share *share;
     struct domi__session *session;
     struct lws *wsi; /* NULL: libwebsockets has let go */
     struct domi__websocket_decoder decoder;
@@ -67,17 +55,15 @@ struct websocket {
 
 static void on_let_go(struct websocket *websocket);
 
-static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
-                    void *user, void *in, size_t size)
+int domi__websocket_event(struct lws *wsi, int reason, void *user)
 {
     struct websocket **place = user;
 
-    (void)in;
-    (void)size;
-    switch ((int)reason) {
+    switch (reason) {
     case LWS_CALLBACK_ESTABLISHED: {
         /* Called inside the adoption, before that returns the wsi. */
-        struct share *share = lws_context_user(lws_get_context(wsi));
+        struct domi__websocket_share *share =
+            lws_context_user(lws_get_context(wsi));
 
         *place = share->adopting;
         (*place)->wsi = wsi;
@@ -93,142 +79,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
         break;
     }
     return 0;
-}
-
-static const struct lws_protocols protocols[] = {
-    {
-        .name = "domi",
-        .callback = on_event,
-        .per_session_data_size = sizeof(struct websocket *),
-        .rx_buffer_size = 1, /* allocated for each, and never used */
-    },
-    {0},
-};
-
-static int make_context(struct share *share)
-{
-    /* All zero: no pings of its own. */
-    static const lws_retry_bo_t no_keepalive;
-    void *loops[1] = {domi__loop_uv(share->loop)};
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .protocols = protocols,
-        .gid = -1,
-        .uid = -1,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
-        .foreign_loops = loops,
-        .user = share,
-        .pcontext = &share->context,
-        .retry_and_idle_policy = &no_keepalive,
-        .vhost_name = "domi",
-    };
-
-    /* It prints to stderr at each adoption otherwise, in the application's
-       name; the level is the process's. */
-    lws_set_log_level(0, NULL);
-    share->context = lws_create_context(&info);
-    if (!share->context) {
-        return DOMI_E_WEBSOCKET;
-    }
-    share->vhost = lws_create_vhost(share->context, &info);
-    return share->vhost ? 0 : DOMI_E_WEBSOCKET;
-}
-
-static void find_handle(uv_handle_t *handle, void *arg)
-{
-    void **context = arg;
-
-    if (handle->data == *context) {
-        *context = NULL;
-    }
-}
-
-/* Whether timers or such of the context are still on the loop: their data
-   is the context. */
-static bool has_handles(const struct share *share)
-{
-    void *context = share->context;
-
-    uv_walk(domi__loop_uv(share->loop), find_handle, &context);
-    return context == NULL;
-}
-
-/* A context is destroyed in two steps: the first closes its handles, and the
-   second, once they have left the loop, frees it. Earlier it would be freed
-   under them. */
-static bool finish_context(struct domi__loop_hook *hook)
-{
-    struct share *share = DOMI__CONTAINER(hook, struct share, hook);
-
-    if (share->context && has_handles(share)) {
-        return false;
-    }
-    if (share->context) {
-        lws_context_destroy(share->context);
-    }
-    domi__loop_hook_remove(hook);
-    domi__loop_release(share->loop);
-    free(share);
-    return true;
-}
-
-static void destroy_context(struct share *share)
-{
-    if (*domi__loop_slot(share->loop) == share) {
-        *domi__loop_slot(share->loop) = NULL;
-    }
-    if (share->context) {
-        lws_context_destroy(share->context);
-    }
-    share->hook.run = finish_context;
-    domi__loop_hook_add(share->loop, &share->hook);
-}
-
-static void end_share(struct domi__deferred *deferred)
-{
-    struct share *share = DOMI__CONTAINER(deferred, struct share, deferred);
-
-    if (share->users == 0) {
-        destroy_context(share);
-    }
-}
-
-static void release(struct share *share)
-{
-    if (--share->users == 0) {
-        /* Not at once, for this may be a callback of libwebsockets. */
-        share->deferred.run = end_share;
-        domi__loop_defer(share->loop, &share->deferred);
-    }
-}
-
-int domi__websocket_open(struct domi__loop *loop)
-{
-    struct share *share = *domi__loop_slot(loop);
-    int err;
-
-    if (!share) {
-        share = calloc(1, sizeof(*share));
-        if (!share) {
-            return UV_ENOMEM;
-        }
-        share->loop = loop;
-        domi__loop_hold(loop);
-        err = make_context(share);
-        if (err) {
-            destroy_context(share);
-            return err;
-        }
-        *domi__loop_slot(loop) = share;
-    }
-    share->users++;
-    return 0;
-}
-
-void domi__websocket_close(struct domi__loop *loop)
-{
-    release(*domi__loop_slot(loop));
 }
 
 /* ---- out ----------------------------------------------------------------- */
@@ -505,7 +355,8 @@ static uint16_t code_of(enum domi_reason reason)
 static bool send_close(struct domi__session *session)
 {
     struct websocket *websocket = session->kind;
-    uint16_t code = websocket->code ? websocket->code : code_of(session->reason);
+    uint16_t code =
+        websocket->code ? websocket->code : code_of(session->reason);
     uint8_t frame[4] = {0x88, 2, (uint8_t)(code >> 8), (uint8_t)code};
 
     if (send(session->watch.fd, frame, sizeof(frame), MSG_NOSIGNAL) !=
@@ -523,7 +374,7 @@ static void gone(struct domi__session *session)
 
     session->kind = NULL;
     domi__buffer_unref(&session->loop->buffers, websocket->rest);
-    release(websocket->share);
+    domi__websocket_release(websocket->share);
     free(websocket);
     domi__session_gone(session);
 }
@@ -587,7 +438,7 @@ static const struct domi__transport websocket_transport = {
    this returns. False when that failed; then it has closed it, or will. */
 static bool adopt(struct websocket *websocket, int fd, const char *key)
 {
-    struct share *share = websocket->share;
+    struct domi__websocket_share *share = websocket->share;
     struct lws *wsi;
     char request[256];
     int size = snprintf(request, sizeof(request),
@@ -615,7 +466,6 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
                             int fd, const char *key, uint8_t *bytes,
                             size_t size)
 {
-    struct share *share = *domi__loop_slot(listen->loop);
     struct websocket *websocket = calloc(1, sizeof(*websocket));
     struct domi__session *session =
         websocket ? domi__session_new(&websocket_transport, listen, id) : NULL;
@@ -625,9 +475,8 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
         close(fd);
         return;
     }
-    websocket->share = share;
+    websocket->share = domi__websocket_share(listen->loop);
     websocket->session = session;
-    share->users++;
     domi__websocket_decoder_init(&websocket->decoder,
                                  session->limits->frame_limit);
     session->kind = websocket;

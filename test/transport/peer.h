@@ -10,9 +10,12 @@
 #include <uv.h>
 
 /* Turns the loop until the condition holds, or fails after ten seconds. */
-#define RUN_UNTIL(uv, condition)                                               \
+#define RUN_UNTIL(uv, condition) RUN_FOR(uv, 10u, condition)
+
+#define RUN_FOR(uv, seconds, condition)                                        \
     do {                                                                       \
-        uint64_t run_until_end = uv_hrtime() + 10000000000u;                   \
+        uint64_t run_until_end =                                               \
+            uv_hrtime() + (seconds) * UINT64_C(1000000000);                    \
         while (!(condition)) {                                                 \
             assert_true(uv_hrtime() < run_until_end);                          \
             turn(uv);                                                          \

@@ -294,6 +294,38 @@ static void cuts_the_longest_idle_when_there_are_too_many(void **state)
     }
 }
 
+/* Takes ten seconds, for that is how long a peer has. */
+static void cuts_peers_that_are_too_slow(void **state)
+{
+    int descriptors = open_descriptors();
+    struct peer *silent = peer_open(port);
+    struct peer *slow = peer_open(port);
+    struct peer *stuck = peer_open(port);
+    struct peer *kept = peer_open(port);
+
+    (void)state;
+    /* More than sockets hold. */
+    for (int i = 0; i < 10; i++) {
+        peer_say(&uv, stuck, "GET /large.js HTTP/1.1\r\n" HOST "\r\n");
+    }
+    peer_say(&uv, kept, "GET /ping HTTP/1.1\r\n" HOST "\r\n");
+    RUN_UNTIL(&uv, peer_has(kept, "pong"));
+    for (int i = 0; i < 16 && !slow->ended; i++) {
+        uint64_t next = uv_hrtime() + 700000000;
+
+        peer_send(&uv, slow, "GET / HTTP/1.1\r\n" + i, 1);
+        RUN_UNTIL(&uv, uv_hrtime() > next || peer_ended(slow));
+    }
+    assert_true(peer_has(slow, "HTTP/1.1 408 "));
+    RUN_UNTIL(&uv, peer_ended(silent) && peer_ended(kept));
+    /* Nothing of them is left on the server's side. */
+    RUN_UNTIL(&uv, open_descriptors() == descriptors + 4);
+    peer_free(silent);
+    peer_free(slow);
+    peer_free(stuck);
+    peer_free(kept);
+}
+
 static void closes_with_connections_in_every_state(void **state)
 {
     struct peer *peers[3] = {peer_open(port), peer_open(port), peer_open(port)};
@@ -335,6 +367,7 @@ int main(void)
         TEST(refuses_with_the_right_status),
         TEST(lets_the_peer_read_the_refusal),
         TEST(cuts_the_longest_idle_when_there_are_too_many),
+        TEST(cuts_peers_that_are_too_slow),
         TEST(closes_with_connections_in_every_state),
         TEST(says_why_it_cannot_listen),
 #undef TEST
