@@ -48,11 +48,10 @@ struct domi_zone_options {
     unsigned workers;    /* threads; cores less one, at least one */
     int no_workers;      /* not 0: handlers run on the loop, no threads; ticks
                             may then be some tens of milliseconds late */
-    size_t ring_size;    /* bytes of each ring, a power of two, at least twice
-                            the frame limit and 16; 1 MiB, or what the frame
-                            limit asks for */
-    uint32_t frame_limit;      /* bytes, from and to gateways; 1 MiB less 64,
-                                  or less 64 what half a smaller ring holds */
+    size_t ring_size;    /* bytes of each ring, a power of two, more than
+                            twice the frame limit; what that asks for */
+    uint32_t frame_limit;      /* bytes, from and to gateways; 1 MiB, or what
+                                  half of a smaller ring holds, less 64 */
     size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
     unsigned handshake_ms;     /* until the magic is whole; 5,000 */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */

@@ -25,6 +25,14 @@ static uint64_t admit(void *arg)
     return domi__ids_next(&gateway->ids);
 }
 
+static void dismiss(void *arg)
+{
+    struct domi_gateway *gateway = arg;
+
+    gateway->admitted--;
+    gateway->stats.closed[DOMI_REASON_MEMORY]++;
+}
+
 static void on_open(struct domi__session *base)
 {
     struct domi_session *session = (struct domi_session *)base;
@@ -147,6 +155,7 @@ static void on_close(struct domi__session *base, enum domi_reason reason)
 const struct domi__session_owner domi__gateway_owner = {
     .size = sizeof(struct domi_session),
     .admit = admit,
+    .dismiss = dismiss,
     .on_open = on_open,
     .on_frame = on_frame,
     .on_drop = on_drop,

@@ -122,12 +122,29 @@ static void on_broadcast(struct domi_gateway *gateway, struct domi__link *link,
     gateway->stats.frames_out += sent;
 }
 
+/*
+ * Whether a frame that names this user may reach it. Zones may name users in
+ * groups that the gateway was not told of, but no one who has left the group,
+ * and no one who never came to this zone.
+ */
+static bool is_reachable(const struct domi_session *session,
+                         const struct domi_target *target)
+{
+    const struct domi__attachment *attachment =
+        domi__attachment_find(session, target);
+
+    return attachment ? attachment->audience != NULL
+                      : domi__session_uses(session, target->id);
+}
+
 /* Type 9, the recorded form: the frame names its users. */
 static void on_to_users(struct domi_gateway *gateway, struct domi__link *link,
                         const struct domi_frame *frame)
 {
     uint32_t users = (frame->extend_size - 10u) / ID_SIZE;
     const uint8_t *group = frame->extend + users * ID_SIZE;
+    const struct domi_target target = {domi__link_id(link),
+                                       domi_get_u64(group)};
     struct domi__fanout fanout;
     uint16_t type;
 
@@ -141,8 +158,8 @@ static void on_to_users(struct domi_gateway *gateway, struct domi__link *link,
         struct domi_session *session =
             domi__table_get(&gateway->sessions, user);
 
-        if (!session || !domi__session_uses(session, domi__link_id(link))) {
-            domi__user_leave(link, user, domi_get_u64(group));
+        if (!session || !is_reachable(session, &target)) {
+            domi__user_leave(link, user, target.group);
         } else if (domi__fanout_send(&fanout, &session->base) == 0) {
             gateway->stats.frames_out++;
         }

@@ -7,8 +7,9 @@
 
 #include "transport/transport.h"
 
-/* A session in its handshake, with its timer running; NULL when memory is
-   short. */
+/* A session in its handshake, with its timer running. `id` is what the owner's
+   admit gave, 0 for a dialled one. NULL when memory is short; the owner's
+   dismiss was called then, if it had admitted. */
 struct domi__session *
 domi__session_new(const struct domi__transport *transport,
                   const struct domi__listen *listen, uint64_t id);

@@ -33,6 +33,9 @@ domi__session_new(const struct domi__transport *transport,
     struct domi__session *session = calloc(1, listen->owner->size);
 
     if (!session) {
+        if (id) {
+            listen->owner->dismiss(listen->arg);
+        }
         return NULL;
     }
     session->loop = listen->loop;

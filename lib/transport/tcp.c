@@ -7,6 +7,7 @@
  * turn, by one call with all that waits.
  */
 #include "transport/queue.h"
+#include "transport/socket.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,7 +22,6 @@
 #include "frame/frame.h"
 
 #define READS_PER_TURN 4
-#define PIECES 64
 
 struct tcp_listener {
     struct domi__listener base;
@@ -33,67 +33,6 @@ struct tcp_listener {
 };
 
 static void on_ready(struct domi__watch *watch, unsigned events);
-
-static void update_watch(struct domi__session *session)
-{
-    unsigned events = 0;
-
-    if (!session->paused) {
-        events |= EPOLLIN;
-    }
-    if (session->blocked) {
-        events |= EPOLLOUT;
-    }
-    if (domi__watch_set(session->loop, &session->watch, events)) {
-        domi__session_close(session, DOMI_REASON_SOCKET);
-    }
-}
-
-/* ---- out ----------------------------------------------------------------- */
-
-static ssize_t write_pieces(int fd, struct iovec *pieces, int count)
-{
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-
-    if (count == 1) {
-        return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
-    }
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
-static void set_blocked(struct domi__session *session, bool blocked)
-{
-    if (session->blocked != blocked) {
-        session->blocked = blocked;
-        update_watch(session);
-    }
-}
-
-static void flush(struct domi__session *session)
-{
-    struct iovec pieces[PIECES];
-
-    while (session->queue) {
-        size_t size;
-        int count = domi__session_pieces(session, pieces, PIECES, &size);
-        ssize_t n = write_pieces(session->watch.fd, pieces, count);
-
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            domi__session_drop_queue(session);
-            domi__session_close(session, DOMI_REASON_SOCKET);
-            return;
-        }
-        if (n > 0) {
-            domi__session_sent(session, (size_t)n);
-        }
-        if (n < (ssize_t)size) {
-            domi__queue_pack(session);
-            set_blocked(session, true);
-            return;
-        }
-    }
-    set_blocked(session, false);
-}
 
 /* ---- in ------------------------------------------------------------------ */
 
@@ -234,7 +173,7 @@ static void on_ready(struct domi__watch *watch, unsigned events)
         return;
     }
     if ((events & EPOLLOUT) && session->state < DOMI__SESSION_CLOSING) {
-        flush(session);
+        domi__socket_flush(session);
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         for (int i = 0; i < READS_PER_TURN; i++) {
@@ -248,7 +187,7 @@ static void on_ready(struct domi__watch *watch, unsigned events)
 
 static void pause_reading(struct domi__session *session)
 {
-    update_watch(session);
+    domi__socket_watch(session);
 }
 
 static void feed_later(struct domi__deferred *deferred)
@@ -258,7 +197,7 @@ static void feed_later(struct domi__deferred *deferred)
 
     feed_kept(session);
     if (session->state < DOMI__SESSION_CLOSING) {
-        update_watch(session);
+        domi__socket_watch(session);
     }
 }
 
@@ -270,7 +209,7 @@ static void resume_reading(struct domi__session *session)
         session->deferred.run = feed_later;
         domi__loop_defer(session->loop, &session->deferred);
     } else {
-        update_watch(session);
+        domi__socket_watch(session);
     }
 }
 
@@ -290,7 +229,7 @@ static void shut(struct domi__session *session, bool linger)
 
 static const struct domi__transport tcp = {
     .name = "tcp",
-    .flush = flush,
+    .flush = domi__socket_flush,
     .pause = pause_reading,
     .resume = resume_reading,
     .shut = shut,
@@ -313,7 +252,7 @@ static void on_socket(struct domi__accepter *accepter, int fd)
     }
     session->watch.fd = fd;
     session->watch.ready = on_ready;
-    update_watch(session);
+    domi__socket_watch(session);
 }
 
 static void end_close(struct domi__deferred *deferred)
@@ -396,7 +335,7 @@ static void on_connected(struct domi__watch *watch, unsigned events)
     }
     watch->ready = on_ready;
     session->blocked = false;
-    update_watch(session);
+    domi__socket_watch(session);
 }
 
 /* A socket on its way to host and port, or -1. */
@@ -441,7 +380,7 @@ struct domi__session *domi__tcp_dial(const struct domi__listen *dial)
     session->watch.ready = on_connected;
     session->blocked = true;
     if (session->watch.fd >= 0) {
-        update_watch(session);
+        domi__socket_watch(session);
     } else {
         domi__session_close(session, DOMI_REASON_SOCKET);
     }

@@ -137,6 +137,9 @@ struct domi__session_owner {
        called for dialled sessions. */
     uint64_t (*admit)(void *arg);
 
+    /* There is no memory for the session that was just admitted. */
+    void (*dismiss)(void *arg);
+
     /* The handshake is whole; session->id is set. */
     void (*on_open)(struct domi__session *session);
 
@@ -298,7 +301,6 @@ struct domi__listen {
     const char *host;       /* IP address */
     int port;               /* 0: a free one */
     uint64_t *pauses;       /* counts stops for want of descriptors; or NULL */
-    unsigned sessions;      /* at most; 0: no limit. Refusing is admit's. */
 };
 
 /* Listens for TCP sessions. 0 and `*listener`, or a libuv code. */

@@ -4,15 +4,15 @@
  *
  * The HTTP listener finds an upgrade good and gives its descriptor to
  * libwebsockets, with an upgrade request of our own making, which answers the
- * handshake; from then on it holds the connection, writes, and keeps what the
- * socket does not take. Frames are queued with their WebSocket headers, shared
- * by all receivers, and go out as raw bytes in one write per turn.
+ * handshake and keeps the connection until it ends.
  *
- * What clients send is read and decoded here. libwebsockets 4.1 takes frames
- * without a mask and offers nothing to notice them by, checks pongs as if they
- * were text, ends some errors without a close code, and reads about a thousand
- * bytes per wake; so its reading stays switched off, and the socket waits in
- * the loop's own epoll set as those of TCP do.
+ * What passes in between is ours. Frames are queued with their WebSocket
+ * headers, shared by all receivers, and written as those of TCP are. What
+ * clients send is decoded here, because libwebsockets 4.1 takes frames without
+ * a mask and offers nothing to notice them by, checks pongs as if they were
+ * text, ends some errors without a close code, and reads about a thousand
+ * bytes per wake. So its reading stays switched off, it has nothing to write,
+ * and the socket waits in the loop's own epoll set.
  *
  * It fails by a bad frame, the peer's close or silence; all end in
  * domi__session_close, which calls shut: a close frame if it can still be
@@ -33,11 +33,10 @@
 
 #include "domi/err.h"
 #include "transport/queue.h"
+#include "transport/socket.h"
 
 #define READ_SIZE 65536u
 #define READS_PER_TURN 4
-#define WRITE_SIZE 65536u
-#define PIECES 64
 
 /* What the WebSocket sessions of a loop share. */
 struct share {
@@ -48,7 +47,6 @@ struct share {
     struct websocket *adopting;
     struct domi__deferred deferred;
     struct domi__loop_hook hook; /* waits for the context's handles */
-    uint8_t scratch[WRITE_SIZE];
 };
 
 /* A session's connection; session->kind points here. */
@@ -67,7 +65,6 @@ struct websocket {
 
 /* ---- libwebsockets ------------------------------------------------------- */
 
-static void on_writable(struct websocket *websocket);
 static void on_let_go(struct websocket *websocket);
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
@@ -86,11 +83,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason,
         (*place)->wsi = wsi;
         return lws_rx_flow_control(wsi, 0);
     }
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        if (place && *place) {
-            on_writable(*place);
-        }
-        break;
     case LWS_CALLBACK_CLOSED:
         if (place && *place) {
             on_let_go(*place);
@@ -108,8 +100,7 @@ static const struct lws_protocols protocols[] = {
         .name = "domi",
         .callback = on_event,
         .per_session_data_size = sizeof(struct websocket *),
-        .rx_buffer_size = 1024, /* never used: we read */
-        .tx_packet_size = WRITE_SIZE,
+        .rx_buffer_size = 1, /* allocated for each, and never used */
     },
     {0},
 };
@@ -242,55 +233,14 @@ void domi__websocket_close(struct domi__loop *loop)
 
 /* ---- out ----------------------------------------------------------------- */
 
-/* The bytes to write next: a piece where it lies, or several of them copied
-   together. */
-static uint8_t *gather(struct domi__session *session, struct share *share,
-                       size_t *size)
-{
-    struct iovec pieces[PIECES];
-    int count = domi__session_pieces(session, pieces, PIECES, size);
-
-    if (count > 1) {
-        *size = 0;
-        for (int i = 0; i < count && *size < WRITE_SIZE; i++) {
-            size_t part = pieces[i].iov_len;
-
-            if (part > WRITE_SIZE - *size) {
-                part = WRITE_SIZE - *size;
-            }
-            memcpy(share->scratch + *size, pieces[i].iov_base, part);
-            *size += part;
-        }
-        return share->scratch;
-    }
-    if (*size > WRITE_SIZE) {
-        *size = WRITE_SIZE;
-    }
-    return pieces[0].iov_base;
-}
-
 static void flush(struct domi__session *session)
 {
     struct websocket *websocket = session->kind;
 
-    while (session->queue && websocket->wsi && !session->blocked) {
-        size_t size;
-        uint8_t *bytes = gather(session, websocket->share, &size);
-
-        /* What the socket does not take, libwebsockets copies. */
-        if (lws_write(websocket->wsi, bytes, size, LWS_WRITE_RAW) < 0) {
-            websocket->ended = true;
-            domi__session_drop_queue(session);
-            domi__session_close(session, DOMI_REASON_SOCKET);
-            return;
-        }
-        session->blocked = lws_partial_buffered(websocket->wsi);
-        domi__session_sent(session, size);
+    if (websocket->wsi) {
+        domi__socket_flush(session);
+        websocket->cut = session->queue && session->queue->unsent > 0;
     }
-    if (session->blocked) {
-        domi__queue_pack(session);
-    }
-    websocket->cut = session->queue && session->queue->unsent > 0;
 }
 
 /* Answers a ping, unless so much waits already that nobody reads it. */
@@ -465,31 +415,26 @@ static void on_ready(struct domi__watch *watch, unsigned events)
     struct domi__session *session =
         DOMI__CONTAINER(watch, struct domi__session, watch);
 
-    (void)events;
     if (session->state == DOMI__SESSION_LINGERING) {
         read_to_end(session);
         return;
     }
+    if ((events & EPOLLOUT) && session->state < DOMI__SESSION_CLOSING) {
+        flush(session);
+    }
     for (int i = 0; i < READS_PER_TURN; i++) {
         if (session->state >= DOMI__SESSION_CLOSING || session->paused ||
-            !read_once(session)) {
+            !(events & ~(unsigned)EPOLLOUT) || !read_once(session)) {
             return;
         }
     }
 }
 
-static void watch_input(struct domi__session *session, bool wanted)
+static void watch(struct domi__session *session)
 {
-    if (session->watch.fd >= 0 &&
-        domi__watch_set(session->loop, &session->watch,
-                        wanted ? EPOLLIN : 0)) {
-        domi__session_close(session, DOMI_REASON_SOCKET);
+    if (session->watch.fd >= 0) {
+        domi__socket_watch(session);
     }
-}
-
-static void pause_reading(struct domi__session *session)
-{
-    watch_input(session, false);
 }
 
 static void resume_reading(struct domi__session *session)
@@ -507,7 +452,7 @@ static void resume_reading(struct domi__session *session)
         domi__buffer_unref(&session->loop->buffers, rest);
     }
     if (session->state < DOMI__SESSION_CLOSING && !session->paused) {
-        watch_input(session, true);
+        watch(session);
     }
 }
 
@@ -556,14 +501,6 @@ static uint16_t code_of(enum domi_reason reason)
     return DOMI__WEBSOCKET_POLICY;
 }
 
-/* The sending side ends as soon as all is written. */
-static void end_sending(struct websocket *websocket)
-{
-    if (!lws_partial_buffered(websocket->wsi)) {
-        shutdown(websocket->session->watch.fd, SHUT_WR);
-    }
-}
-
 /* False when the peer cannot be told any more. */
 static bool send_close(struct domi__session *session)
 {
@@ -571,11 +508,12 @@ static bool send_close(struct domi__session *session)
     uint16_t code = websocket->code ? websocket->code : code_of(session->reason);
     uint8_t frame[4] = {0x88, 2, (uint8_t)(code >> 8), (uint8_t)code};
 
-    if (lws_write(websocket->wsi, frame, sizeof(frame), LWS_WRITE_RAW) < 0) {
+    if (send(session->watch.fd, frame, sizeof(frame), MSG_NOSIGNAL) !=
+        (ssize_t)sizeof(frame)) {
         return false;
     }
     websocket->closing = true;
-    end_sending(websocket);
+    shutdown(session->watch.fd, SHUT_WR);
     return domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0;
 }
 
@@ -622,22 +560,6 @@ static void shut(struct domi__session *session, bool linger)
 
 /* ---- called by libwebsockets --------------------------------------------- */
 
-static void on_writable(struct websocket *websocket)
-{
-    struct domi__session *session = websocket->session;
-
-    if (lws_partial_buffered(websocket->wsi)) {
-        lws_callback_on_writable(websocket->wsi);
-        return;
-    }
-    session->blocked = false;
-    if (websocket->closing) {
-        end_sending(websocket);
-    } else {
-        flush(session);
-    }
-}
-
 static void on_let_go(struct websocket *websocket)
 {
     struct domi__session *session = websocket->session;
@@ -656,7 +578,7 @@ static const struct domi__transport websocket_transport = {
     .name = "websocket",
     .is_websocket = true,
     .flush = flush,
-    .pause = pause_reading,
+    .pause = watch,
     .resume = resume_reading,
     .shut = shut,
 };
@@ -685,6 +607,7 @@ static bool adopt(struct websocket *websocket, int fd, const char *key)
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE,
                         LWS_TO_KILL_SYNC);
     }
+    /* A fresh socket has taken the whole answer: 129 bytes. */
     return websocket->wsi != NULL;
 }
 
@@ -715,6 +638,6 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
         domi__session_close(session, DOMI_REASON_SOCKET);
         return;
     }
-    watch_input(session, true);
+    watch(session);
     consume(session, bytes, size);
 }

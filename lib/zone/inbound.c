@@ -322,6 +322,14 @@ static uint64_t admit(void *arg)
     return domi__ids_next(&zone->ids);
 }
 
+static void dismiss(void *arg)
+{
+    struct domi_zone *zone = arg;
+
+    zone->admitted--;
+    zone->stats.closed[DOMI_REASON_MEMORY]++;
+}
+
 static void on_open(struct domi__session *session)
 {
     struct domi__zone_link *link = (struct domi__zone_link *)session;
@@ -429,6 +437,7 @@ static void on_close(struct domi__session *session, enum domi_reason reason)
 const struct domi__session_owner domi__zone_link_owner = {
     .size = sizeof(struct domi__zone_link),
     .admit = admit,
+    .dismiss = dismiss,
     .on_open = on_open,
     .on_frame = on_frame,
     .on_close = on_close,

@@ -35,10 +35,11 @@ static unsigned default_workers(void)
 static void set_sizes(struct domi_zone_options *options)
 {
     if (options->frame_limit == 0) {
-        size_t half = options->ring_size > 0 ? options->ring_size / 2 : MIB;
+        size_t half = options->ring_size / 2;
 
-        options->frame_limit =
-            (uint32_t)(half < MIB ? half : MIB) - 64u;
+        options->frame_limit = options->ring_size > 0 && half <= MIB
+                                   ? (uint32_t)(half - 64u)
+                                   : MIB;
     }
     if (options->ring_size == 0) {
         options->ring_size = MIB;

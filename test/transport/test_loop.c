@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,10 +178,12 @@ struct work {
     struct domi__loop *loop;
     struct work *other; /* to be removed by the first run; or NULL */
     atomic_uint made;   /* by another thread */
-    unsigned taken;
+    atomic_uint taken;
     unsigned runs;
     unsigned left; /* times that it says there is more */
 };
+
+#define WAKES 20000u
 
 static bool run_work(struct domi__loop_hook *hook)
 {
@@ -190,6 +193,9 @@ static bool run_work(struct domi__loop_hook *hook)
 
     work->runs++;
     work->taken = made;
+    if (made == WAKES) {
+        uv_stop(domi__loop_uv(work->loop));
+    }
     if (work->left > 0) {
         work->left--;
     }
@@ -258,29 +264,29 @@ static void a_hook_may_remove_any_other(void **state)
     }
 }
 
-#define WAKES 20000u
-
+/* Waits now and then until all is taken, when the loop is about to sleep. */
 static void *make_work(void *arg)
 {
     struct work *work = arg;
 
-    for (unsigned i = 0; i < WAKES; i++) {
-        atomic_fetch_add(&work->made, 1);
+    for (unsigned made = 1; made <= WAKES; made++) {
+        atomic_store(&work->made, made);
         domi__waker_wake(domi__loop_waker(work->loop));
-        while (i % 64 == 0 && atomic_load(&work->made) < i) {
+        while (made % 8 == 0 && work->taken < made) {
+            sched_yield();
         }
     }
     return NULL;
 }
 
-/* No wake is lost: the loop, which nothing else wakes, sees all the work. */
+/* No wake is lost: nothing else wakes the loop before the wait is over. */
 static void work_of_another_thread_wakes_the_loop(void **state)
 {
     struct fixture *fixture = *state;
     struct work work;
     pthread_t thread;
 
-    uv_timer_start(&fixture->tick, fixture->tick.timer_cb, 10000, 0);
+    uv_timer_start(&fixture->tick, fixture->tick.timer_cb, 20000, 0);
     add_work(fixture, &work);
     assert_int_equal(pthread_create(&thread, NULL, make_work, &work), 0);
     RUN_UNTIL(fixture, work.taken == WAKES);

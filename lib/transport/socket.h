@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside transport: what sessions over TCP and over WebSocket do alike. */
+#ifndef DOMI_TRANSPORT_SOCKET_H
+#define DOMI_TRANSPORT_SOCKET_H
+
+#include "transport/kinds.h"
+
+/* Waits for what the session wants now: input unless it is paused, room to
+   write when it is blocked. Closes it when that fails. */
+void domi__socket_watch(struct domi__session *session);
+
+/* Writes what is queued, by one call where that is enough; what the socket
+   does not take waits until it can. */
+void domi__socket_flush(struct domi__session *session);
+
+#endif
