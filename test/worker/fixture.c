@@ -63,6 +63,7 @@ static void on_record(void *self, uint32_t kind, const uint8_t *bytes,
 
     must(!f->inside);
     f->inside = true;
+    f->handled++; /* now, since what is put out may be seen at once */
     switch ((enum kind)kind) {
     case ECHO:
         put_out(f, bytes, size);
@@ -95,7 +96,6 @@ static void on_record(void *self, uint32_t kind, const uint8_t *bytes,
         break;
     }
     f->inside = false;
-    f->handled++;
 }
 
 static uint64_t on_time(void *self, uint64_t now_ns)
