@@ -69,7 +69,6 @@ static void on_ready(struct domi__watch *watch, unsigned events)
                 return;
             }
             if (errno == EAGAIN) {
-                resume_accepting(accepter);
                 return;
             }
             continue; /* a connection that failed before it was accepted */

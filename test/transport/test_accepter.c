@@ -169,9 +169,8 @@ static void pauses_for_want_of_descriptors_and_goes_on(void **state)
     listener_end(&scene->fixture, scene->listener);
 }
 
-/* A pause ends when descriptors are there again, even if those who waited are
-   gone: the next shortage is another. */
-static void a_pause_ends_without_connections(void **state)
+/* Who gave up while it waited is met, and gone at once; each shortage counts. */
+static void counts_each_pause(void **state)
 {
     struct scene *scene = *state;
     struct domi__listener *listener = party_open(&scene->server);
@@ -284,7 +283,7 @@ int main(void)
         SCENE(a_bad_address_is_an_error),
         SCENE(listens_and_dials_over_ipv6),
         SCENE(pauses_for_want_of_descriptors_and_goes_on),
-        SCENE(a_pause_ends_without_connections),
+        SCENE(counts_each_pause),
         SCENE(may_be_closed_while_it_pauses),
         SCENE(cuts_those_who_wait_when_it_is_closed),
         SCENE(its_sessions_outlive_it),
