@@ -130,7 +130,7 @@ struct domi__session *domi__memory_dial(const struct domi__listen *dial,
     struct pair *pair = calloc(1, sizeof(*pair));
     struct domi__session *session =
         pair ? domi__session_new(&memory, dial, 0) : NULL;
-    struct domi__session *server;
+    uint64_t id;
 
     if (!session) {
         free(pair);
@@ -140,20 +140,13 @@ struct domi__session *domi__memory_dial(const struct domi__listen *dial,
     pair->refs = 2;
     session->dialled = true;
     session->kind = pair;
-    /* First the memory: who was admitted must have an on_close. */
-    server = domi__session_new(&memory, &accept, 0);
-    if (server) {
-        server->id = port->owner->admit(port->arg);
-    }
-    if (server && server->id != 0) {
-        session->id = server->id;
-        server->kind = pair;
-        pair->ends[1] = server;
+    id = port->owner->admit(port->arg);
+    pair->ends[1] = id ? domi__session_new(&memory, &accept, id) : NULL;
+    if (pair->ends[1]) {
+        session->id = id;
+        pair->ends[1]->kind = pair;
         pair->refs++;
     } else {
-        if (server) {
-            domi__session_gone(server);
-        }
         domi__session_close(session, DOMI_REASON_SOCKET);
     }
     pair->open.run = on_open;

@@ -242,17 +242,12 @@ static void on_socket(struct domi__accepter *accepter, int fd)
     struct tcp_listener *listener =
         DOMI__CONTAINER(accepter, struct tcp_listener, accepter);
     const struct domi__listen *listen = &listener->listen;
-    /* First the memory: who was admitted must have an on_close. */
-    struct domi__session *session = domi__session_new(&tcp, listen, 0);
+    uint64_t id = listen->owner->admit(listen->arg);
+    struct domi__session *session =
+        id ? domi__session_new(&tcp, listen, id) : NULL;
 
-    if (session) {
-        session->id = listen->owner->admit(listen->arg);
-    }
-    if (!session || session->id == 0) {
+    if (!session) {
         close(fd);
-        if (session) {
-            domi__session_gone(session);
-        }
         return;
     }
     session->watch.fd = fd;

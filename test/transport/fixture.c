@@ -122,6 +122,13 @@ static uint64_t admit(void *arg)
     return party->next_id++;
 }
 
+static void dismiss(void *arg)
+{
+    struct party *party = arg;
+
+    party->admitted--;
+}
+
 static void on_open(struct domi__session *session)
 {
     struct party *party = session->arg;
@@ -198,6 +205,7 @@ static void on_close(struct domi__session *session, enum domi_reason reason)
 static const struct domi__session_owner owner = {
     .size = sizeof(struct domi__session),
     .admit = admit,
+    .dismiss = dismiss,
     .on_open = on_open,
     .on_frame = on_frame,
     .on_low = on_low,
