@@ -324,6 +324,9 @@ static void greet(struct peer *peer)
     if (!peer->shook || peer->greeted || !take(peer, &frame)) {
         return;
     }
+    if (frame.type == DOMI__FRAME_EXIT) {
+        return; /* the gateway did not like the id */
+    }
     assert_int_equal(frame.type, DOMI__FRAME_HELLO);
     if (peer->zone->knows_hello) {
         peer_send_frame(peer, DOMI__FRAME_HELLO_ANSWER, answer,
