@@ -133,10 +133,14 @@ static void write_out(struct peer *peer)
     if (peer->fd < 0 || peer->out.size == 0) {
         return;
     }
-    n = send(peer->fd, peer->out.bytes, peer->out.size,
-             MSG_DONTWAIT | MSG_NOSIGNAL);
+    n = send(peer->fd, peer->out.bytes + peer->sent,
+             peer->out.size - peer->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) {
-        drop(&peer->out, (size_t)n);
+        peer->sent += (size_t)n;
+    }
+    if (peer->sent == peer->out.size) {
+        peer->sent = 0;
+        peer->out.size = 0;
     }
 }
 
@@ -323,6 +327,9 @@ static void greet(struct peer *peer)
 
     if (!peer->shook || peer->greeted || !take(peer, &frame)) {
         return;
+    }
+    if (frame.type == DOMI__FRAME_EXIT) {
+        return; /* the gateway did not like the id */
     }
     assert_int_equal(frame.type, DOMI__FRAME_HELLO);
     if (peer->zone->knows_hello) {

@@ -56,7 +56,8 @@ struct peer {
     bool shook;        /* a zone's: magic and id are exchanged */
     bool greeted;      /* a zone's: hello was answered, or passed over */
     struct bytes in;
-    struct bytes out;
+    struct bytes out; /* empty once all of it is sent */
+    size_t sent;      /* bytes of it */
     struct bytes frame; /* that peer_next returned */
 };
 

@@ -49,6 +49,9 @@ static void on_called(struct domi_gateway *gateway,
     assert_int_equal(status == 0, target != NULL);
     world->calls++;
     world->call_status = status;
+    if (world->on_called) {
+        world->on_called(world, session);
+    }
     if (!session) {
         world->calls_gone++;
         return;
@@ -67,11 +70,15 @@ static void call(struct world *world, struct domi_session *session,
                  unsigned zone, uint64_t group)
 {
     char service[8];
+    int err;
 
     snprintf(service, sizeof(service), "%u", zone);
-    assert_int_equal(domi_gateway_call(world->gateway, session, service, group,
-                                       on_called, world),
-                     0);
+    err = domi_gateway_call(world->gateway, session, service, group, on_called,
+                            world);
+    if (err) {
+        assert_int_equal(err, DOMI_E_SESSION_GONE);
+        world->calls_late++;
+    }
 }
 
 static void on_detach(struct domi_gateway *gateway,
@@ -97,9 +104,14 @@ static void on_detach(struct domi_gateway *gateway,
 static void on_join(struct domi_gateway *gateway, struct domi_session *session,
                     const struct domi_frame *frame, void *user)
 {
+    struct world *world = user;
+
     (void)gateway;
+    if (world->on_join) {
+        world->on_join(world, session);
+    }
     assert_int_equal(frame->data_size, 16);
-    call(user, session, (unsigned)domi_get_u64(frame->data + 8),
+    call(world, session, (unsigned)domi_get_u64(frame->data + 8),
          domi_get_u64(frame->data));
 }
 
@@ -167,10 +179,15 @@ static void on_close(struct domi_gateway *gateway, void *user)
     world->closed = true;
 }
 
-void world_stop(struct world *world)
+void world_begin_stop(struct world *world)
 {
     domi_gateway_close(world->gateway, on_close, world);
     domi_gateway_close(world->gateway, on_close, world);
+}
+
+void world_stop(struct world *world)
+{
+    world_begin_stop(world);
     UNTIL(&world->net, world->closed);
     world->gateway = NULL;
 }

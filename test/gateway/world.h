@@ -36,6 +36,7 @@ struct world {
     unsigned calls;
     int call_status;
     unsigned calls_gone; /* told that the session is gone */
+    unsigned calls_late; /* refused since the session is being closed */
 
     /* What it does. */
     enum domi_verdict verdict;
@@ -43,6 +44,8 @@ struct world {
     void (*on_connect)(struct world *world, struct domi_session *session);
     void (*on_disconnect)(struct world *world, struct domi_session *session);
     void (*on_detach)(struct world *world, struct domi_session *session);
+    void (*on_called)(struct world *world, struct domi_session *session);
+    void (*on_join)(struct world *world, struct domi_session *session);
 };
 
 struct user {
@@ -61,6 +64,9 @@ struct place {
 void world_open(struct world *world);
 struct zone *world_zone(struct world *world, bool knows_hello);
 void world_start(struct world *world);
+
+/* Asks the gateway to close, for a world_stop or world_close to come. */
+void world_begin_stop(struct world *world);
 
 /* Closes the gateway, twice, and waits until it says that it is closed, once. */
 void world_stop(struct world *world);
