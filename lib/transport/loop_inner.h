@@ -17,7 +17,7 @@
  */
 struct domi__wheel {
     struct domi__list slots[DOMI__WHEEL_SLOTS];
-    uint64_t tick;  /* the slot that was run last, counted from time 0 */
+    uint64_t tick;  /* the slot that was run last, counted from 1 */
     uint64_t armed; /* the tick that the uv timer waits for; 0: none */
 };
 
