@@ -3,6 +3,7 @@
 #include "transport/buffer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Whole allocations, header included. A session's few bytes, a group's batch,
    and more of either. */
@@ -69,6 +70,33 @@ void domi__buffer_unref(struct domi__buffers *pools,
         return;
     }
     free(buffer);
+}
+
+bool domi__buffer_append(struct domi__buffers *pools,
+                         struct domi__buffer **place, const uint8_t *bytes,
+                         size_t size)
+{
+    struct domi__buffer *buffer = *place;
+    size_t used = buffer ? buffer->used : 0;
+
+    if (!buffer || buffer->capacity - used < size) {
+        size_t want = used + size > 2 * used ? used + size : 2 * used;
+        struct domi__buffer *larger = domi__buffer_new(pools, want);
+
+        if (!larger) {
+            return false;
+        }
+        if (buffer) {
+            memcpy(larger->bytes, buffer->bytes, used);
+            domi__buffer_unref(pools, buffer);
+        }
+        larger->used = (uint32_t)used;
+        buffer = larger;
+        *place = buffer;
+    }
+    memcpy(buffer->bytes + used, bytes, size);
+    buffer->used += (uint32_t)size;
+    return true;
 }
 
 void domi__buffers_fini(struct domi__buffers *pools)

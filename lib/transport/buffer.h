@@ -3,6 +3,7 @@
 #ifndef DOMI_TRANSPORT_BUFFER_H
 #define DOMI_TRANSPORT_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ static inline struct domi__buffer *domi__buffer_ref(struct domi__buffer *buffer)
 /* The last one gives the memory back. Accepts NULL. */
 void domi__buffer_unref(struct domi__buffers *pools,
                         struct domi__buffer *buffer);
+
+/* Adds bytes to a buffer that has no other user, or, where there is none yet,
+   begins one; it grows by doubling. False when memory is short. */
+bool domi__buffer_append(struct domi__buffers *pools,
+                         struct domi__buffer **buffer, const uint8_t *bytes,
+                         size_t size);
 
 void domi__buffers_fini(struct domi__buffers *pools);
 

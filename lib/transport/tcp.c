@@ -40,34 +40,10 @@ static void on_ready(struct domi__watch *watch, unsigned events);
 static void keep(struct domi__session *session, const uint8_t *bytes,
                  size_t size)
 {
-    struct domi__buffer *input = session->input;
-    struct domi__buffer *larger;
-
-    if (size == 0) {
-        return;
+    if (size > 0 && !domi__buffer_append(&session->loop->buffers,
+                                         &session->input, bytes, size)) {
+        domi__session_close(session, DOMI_REASON_MEMORY);
     }
-    if (!input || input->capacity - input->used < size) {
-        size_t used = input ? input->used : 0;
-        size_t want = used + size;
-
-        if (want < 2 * used) {
-            want = 2 * used;
-        }
-        larger = domi__buffer_new(&session->loop->buffers, want);
-        if (!larger) {
-            domi__session_close(session, DOMI_REASON_MEMORY);
-            return;
-        }
-        if (input) {
-            memcpy(larger->bytes, input->bytes, used);
-            larger->used = (uint32_t)used;
-            domi__buffer_unref(&session->loop->buffers, input);
-        }
-        input = larger;
-        session->input = input;
-    }
-    memcpy(input->bytes + input->used, bytes, size);
-    input->used += (uint32_t)size;
 }
 
 /* Hands on what was kept, as far as it is whole. */

@@ -113,32 +113,14 @@ static void send_pong(struct domi__session *session)
 
 /* ---- in ------------------------------------------------------------------ */
 
-/* Adds bytes to a buffer that grows; false when memory is short. */
-static bool append(struct domi__session *session, struct domi__buffer **place,
-                   const uint8_t *bytes, size_t size)
+/* Keeps bytes for later; false when memory is short. */
+static bool keep(struct domi__session *session, struct domi__buffer **place,
+                 const uint8_t *bytes, size_t size)
 {
-    struct domi__buffers *pools = &session->loop->buffers;
-    struct domi__buffer *buffer = *place;
-    size_t used = buffer ? buffer->used : 0;
-
-    if (!buffer || buffer->capacity - used < size) {
-        size_t want = used + size > 2 * used ? used + size : 2 * used;
-        struct domi__buffer *larger = domi__buffer_new(pools, want);
-
-        if (!larger) {
-            domi__session_close(session, DOMI_REASON_MEMORY);
-            return false;
-        }
-        if (buffer) {
-            memcpy(larger->bytes, buffer->bytes, used);
-            domi__buffer_unref(pools, buffer);
-        }
-        larger->used = (uint32_t)used;
-        buffer = larger;
-        *place = buffer;
+    if (!domi__buffer_append(&session->loop->buffers, place, bytes, size)) {
+        domi__session_close(session, DOMI_REASON_MEMORY);
+        return false;
     }
-    memcpy(buffer->bytes + used, bytes, size);
-    buffer->used += (uint32_t)size;
     return true;
 }
 
@@ -164,13 +146,13 @@ static void take_data(struct domi__session *session)
     if (decoder->last && !session->input) {
         if (!domi__session_feed_message(session, decoder->data,
                                         decoder->data_size)) {
-            websocket->whole = append(session, &session->input, decoder->data,
+            websocket->whole = keep(session, &session->input, decoder->data,
                                       decoder->data_size);
         }
         return;
     }
     if (decoder->data_size > 0 &&
-        !append(session, &session->input, decoder->data, decoder->data_size)) {
+        !keep(session, &session->input, decoder->data, decoder->data_size)) {
         return;
     }
     if (decoder->last) {
@@ -216,7 +198,7 @@ static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
         size_t taken;
 
         if (session->paused) {
-            append(session, &websocket->rest, bytes, size);
+            keep(session, &websocket->rest, bytes, size);
             return;
         }
         event =
