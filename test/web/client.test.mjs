@@ -106,7 +106,7 @@ test('beats at once and at every interval', async (t) => {
 
 test('counts silence as a lost connection, heartbeats as life', async (t) => {
     const gateway = await startGateway(t);
-    const { lost } = client(t, gateway.url, { heartbeat: 20, silence: 200 });
+    const { lost } = client(t, gateway.url, { heartbeat: 60, silence: 1000 });
     const session = await gateway.session();
     let last;
     for (let beats = 0; beats < 20; beats += 1) {
@@ -117,7 +117,7 @@ test('counts silence as a lost connection, heartbeats as life', async (t) => {
     assert.equal(lost.length, 0);
     const { error } = await lost.next('the silence to be noticed');
     assert.equal(error.code, 'silent');
-    assert.ok(performance.now() - last >= 200 - EARLY);
+    assert.ok(performance.now() - last >= 1000 - EARLY);
     await session.closed;
 });
 
@@ -150,8 +150,8 @@ test('connects again after waits that double, with jitter', async (t) => {
 
 test('starts with the first wait again after a lasting time', async (t) => {
     const gateway = await startGateway(t);
-    const { lost } = client(t, gateway.url, { firstWait: 10, silence: 60,
-        heartbeat: 20 });
+    const { lost } = client(t, gateway.url, { firstWait: 10, silence: 1000,
+        heartbeat: 150 });
     for (let losses = 0; losses < 3; losses += 1) {
         (await gateway.session()).cut();
         await lost.next('a loss');
