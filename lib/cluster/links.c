@@ -23,13 +23,13 @@
 struct domi__link {
     struct domi__list node; /* of links->all */
     struct domi__links *links;
-    struct domi__node target; /* with strings of its own */
+    struct domi__node target;     /* with strings of its own */
     struct link_session *session; /* NULL while it waits */
     uint64_t id;                  /* 0 while not open */
     uint32_t features;
-    unsigned failures;            /* in a row: not opened, or soon lost */
+    unsigned failures; /* in a row: not opened, or soon lost */
     uint64_t opened_ms;
-    uint64_t wanted_ms;           /* when it was last open or asked for */
+    uint64_t wanted_ms; /* when it was last open or asked for */
     struct domi__timer retry;
     void *data;
 };
@@ -326,8 +326,8 @@ struct domi__links *domi__links_new(const struct domi__links_options *options)
     return links;
 }
 
-void domi__links_close(struct domi__links *links,
-                       void (*on_closed)(void *user), void *user)
+void domi__links_close(struct domi__links *links, void (*on_closed)(void *user),
+                       void *user)
 {
     struct domi__list *node;
 

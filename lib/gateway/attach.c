@@ -259,8 +259,7 @@ static void send_notice(struct domi_session *session, enum domi_notice notice,
 /* The session is not attached to `target` any more: tells the user and the
    application. */
 static void tell_lost(struct domi_session *session,
-                      const struct domi_target *target,
-                      enum domi_reason reason)
+                      const struct domi_target *target, enum domi_reason reason)
 {
     struct domi_gateway *gateway = session->base.arg;
 

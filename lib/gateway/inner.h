@@ -57,8 +57,8 @@ struct domi__route {
 struct domi_session {
     struct domi__session base;
     struct domi__attachment *attachments;
-    struct domi__list calls; /* struct domi__call, unanswered */
-    struct domi__list held;  /* in a route's list, or to itself */
+    struct domi__list calls;   /* struct domi__call, unanswered */
+    struct domi__list held;    /* in a route's list, or to itself */
     const char *farewell_text; /* while a kick is under way */
     char *address;             /* once it was asked for */
     void *data;
@@ -86,7 +86,7 @@ struct domi_gateway {
     struct domi__ids ids;
     struct domi__listener *tcp;
     struct domi__listener *http;
-    struct domi__links *links; /* once the node id is known */
+    struct domi__links *links;   /* once the node id is known */
     struct domi__table sessions; /* by id, those that are open */
     size_t admitted;             /* open or in their handshake */
     struct domi__hash_key key;
@@ -98,7 +98,7 @@ struct domi_gateway {
     struct domi_gateway_stats stats;
     void *data;
 
-    bool started;  /* start was called, with success or not */
+    bool started;     /* start was called, with success or not */
     bool in_registry; /* from the request to join on */
     bool closing;
     bool links_closing;
@@ -129,8 +129,7 @@ void domi__route_free(struct domi__route *route);
 /* calls.c */
 
 /* The link is open: answers the calls that wait for it. */
-void domi__calls_link_up(struct domi_gateway *gateway,
-                         struct domi__link *link);
+void domi__calls_link_up(struct domi_gateway *gateway, struct domi__link *link);
 
 /* The link is given up: they fail. */
 void domi__calls_link_gone(struct domi_gateway *gateway,

@@ -42,8 +42,7 @@ static bool to_zone(struct domi_session *session,
     struct domi__session *link = domi__attachment_link(attachment);
     uint8_t extend[16];
 
-    if (inner < DOMI_TYPE_FIRST ||
-        domi__gateway_handler_find(gateway, inner)) {
+    if (inner < DOMI_TYPE_FIRST || domi__gateway_handler_find(gateway, inner)) {
         refuse(session, frame, DOMI_REASON_FORBIDDEN_INNER_TYPE);
         return true;
     }

@@ -113,7 +113,8 @@ static void on_broadcast(struct domi_gateway *gateway, struct domi__link *link,
     domi__fanout_init(&fanout, gateway->loop, &audience->batch, type,
                       frame->data, frame->data_size);
     for (uint32_t i = 0; i < audience->members; i++) {
-        struct domi__session *session = &audience->attachments[i]->session->base;
+        struct domi__session *session =
+            &audience->attachments[i]->session->base;
 
         if (session->id != except) {
             sent += domi__fanout_send(&fanout, session) == 0;

@@ -1,186 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Links to zones: dialled, shared, lost, dialled again, given up. */
-#include "../gateway/peer.h"
+#include "links_fixture.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "cluster/cluster.h"
-#include "frame/frame.h"
-
-/* The clock of the loop, which a test may set forward. */
-static uint64_t forward_ms;
-
-uint64_t uv_now(const uv_loop_t *loop)
-{
-    return loop->time + forward_ms;
-}
-
-struct fixture {
-    struct net net;
-    struct domi__loop *loop;
-    struct domi__log log;
-    struct domi__links *links;
-    unsigned up, down, frames, low, gone;
-    unsigned failed; /* dials, by the log */
-    struct domi__link *last;
-    enum domi_reason reason;
-    uint16_t type;
-    uint64_t times[8]; /* of up and failed, monotonic milliseconds */
-    bool closed, put;
-    /* Asked for from inside on_down and on_gone. */
-    const struct domi__node *ask_again;
-    struct domi__link *again;
-};
-
-static void stamp(struct fixture *fixture)
-{
-    unsigned n = fixture->up + fixture->failed - 1;
-
-    if (n < 8) {
-        fixture->times[n] = domi__clock_ns() / 1000000;
-    }
-}
-
-static void on_log(enum domi_log_level level, const char *line, void *user)
-{
-    struct fixture *fixture = user;
-
-    (void)level;
-    if (strstr(line, "could not be opened")) {
-        fixture->failed++;
-        stamp(fixture);
-    }
-}
-
-static void on_up(void *user, struct domi__link *link)
-{
-    struct fixture *fixture = user;
-
-    fixture->up++;
-    fixture->last = link;
-    assert_true(domi__link_id(link) != 0);
-    assert_ptr_equal(domi__links_find(fixture->links, domi__link_id(link)),
-                     link);
-    assert_non_null(domi__link_session(link));
-    assert_false(domi__link_has(link, DOMI__FEATURE_GROUPS));
-    stamp(fixture);
-}
-
-static void ask_again(struct fixture *fixture, struct domi__link *link)
-{
-    if (fixture->ask_again) {
-        fixture->again = domi__links_get(fixture->links, fixture->ask_again);
-        assert_non_null(fixture->again);
-        assert_ptr_not_equal(fixture->again, link);
-        fixture->ask_again = NULL;
-    }
-}
-
-static void on_down(void *user, struct domi__link *link,
-                    enum domi_reason reason)
-{
-    struct fixture *fixture = user;
-
-    fixture->down++;
-    fixture->reason = reason;
-    assert_int_equal(domi__link_id(link), 0);
-    assert_null(domi__link_session(link));
-    ask_again(fixture, link);
-}
-
-static void on_frame(void *user, struct domi__link *link,
-                     const struct domi_frame *frame)
-{
-    struct fixture *fixture = user;
-
-    (void)link;
-    fixture->frames++;
-    fixture->type = frame->type;
-}
-
-static void on_low(void *user, struct domi__link *link)
-{
-    (void)link;
-    ((struct fixture *)user)->low++;
-}
-
-static void on_gone(void *user, struct domi__link *link)
-{
-    struct fixture *fixture = user;
-
-    fixture->gone++;
-    ask_again(fixture, link);
-}
-
-static const struct domi__links_calls calls = {
-    .on_up = on_up,
-    .on_down = on_down,
-    .on_frame = on_frame,
-    .on_low = on_low,
-    .on_gone = on_gone,
-};
-
-static void open_links(struct fixture *fixture)
-{
-    struct domi__links_options options = {
-        .log = &fixture->log,
-        .limits = {.frame_limit = 1024,
-                   .send_limit = 64 * 1024,
-                   .handshake_ms = 5000,
-                   .silence_ms = 10000,
-                   .heartbeat_ms = 50}, /* also to notice forward_ms */
-        .node_id = 3,
-        .calls = &calls,
-        .user = fixture,
-    };
-
-    memset(fixture, 0, sizeof(*fixture));
-    forward_ms = 0;
-    net_open(&fixture->net);
-    domi__log_init(&fixture->log, on_log, fixture);
-    fixture->loop = domi__loop_get(&fixture->net.loop);
-    assert_non_null(fixture->loop);
-    options.loop = fixture->loop;
-    fixture->links = domi__links_new(&options);
-    assert_non_null(fixture->links);
-}
-
-static void on_closed(void *user)
-{
-    ((struct fixture *)user)->closed = true;
-}
-
-static void on_put(void *user)
-{
-    ((struct fixture *)user)->put = true;
-}
-
-/* No call may come any more, but the one that says that all is closed. */
-static void stop_links(struct fixture *fixture)
-{
-    struct fixture before = *fixture;
-
-    domi__links_close(fixture->links, on_closed, fixture);
-    assert_false(fixture->closed);
-    UNTIL(&fixture->net, fixture->closed);
-    assert_int_equal(fixture->down, before.down);
-    assert_int_equal(fixture->gone, before.gone);
-    assert_int_equal(fixture->up, before.up);
-}
-
-static void close_links(struct fixture *fixture)
-{
-    if (!fixture->closed) {
-        stop_links(fixture);
-    }
-    domi__loop_put(fixture->loop, on_put, fixture);
-    UNTIL(&fixture->net, fixture->put);
-    net_close(&fixture->net);
-}
 
 static struct domi__node node_at(int port)
 {
@@ -241,7 +66,9 @@ static void learns_features_from_the_answer(void **state)
     UNTIL(&fixture.net, domi__link_has(link, DOMI__FEATURE_GROUPS));
     assert_false(domi__link_has(link, DOMI__FEATURE_GROUPS | 2));
     assert_int_equal(fixture.frames, 0);
-    peer_send_hex(zone->link, "120000000a000f00" "9a02000000000000" "3300");
+    peer_send_hex(zone->link, "120000000a000f00"
+                              "9a02000000000000"
+                              "3300");
     UNTIL(&fixture.net, fixture.frames == 1);
     assert_int_equal(fixture.type, DOMI__FRAME_BROADCAST);
     close_links(&fixture);
@@ -473,129 +300,6 @@ static void closes_without_links(void **state)
     close_links(&fixture);
 }
 
-/* ---- memory -------------------------------------------------------------- */
-
-/* A zone in this process, as the port sees it. */
-struct port {
-    struct domi__memory_port base;
-    struct domi__session_limits limits;
-    uint64_t id; /* for the next link; 0 refuses it */
-    struct domi__session *session;
-    unsigned hellos, closed;
-};
-
-static uint64_t port_admit(void *arg)
-{
-    return ((struct port *)arg)->id;
-}
-
-static void port_on_open(struct domi__session *session)
-{
-    ((struct port *)session->arg)->session = session;
-}
-
-static bool port_on_frame(struct domi__session *session,
-                          const struct domi_frame *frame, const uint8_t *wire)
-{
-    (void)wire;
-    ((struct port *)session->arg)->hellos += frame->type == DOMI__FRAME_HELLO;
-    return true;
-}
-
-static void port_on_close(struct domi__session *session,
-                          enum domi_reason reason)
-{
-    (void)reason;
-    ((struct port *)session->arg)->closed++;
-}
-
-static const struct domi__session_owner port_owner = {
-    .size = sizeof(struct domi__session),
-    .admit = port_admit,
-    .on_open = port_on_open,
-    .on_frame = port_on_frame,
-    .on_close = port_on_close,
-};
-
-static struct domi__node port_open(struct fixture *fixture, struct port *port)
-{
-    *port = (struct port){
-        .base = {.loop = fixture->loop,
-                 .log = &fixture->log,
-                 .owner = &port_owner,
-                 .limits = &port->limits,
-                 .arg = port},
-        .limits = {.frame_limit = 1024,
-                   .send_limit = 64 * 1024,
-                   .handshake_ms = 5000,
-                   .silence_ms = 10000},
-        .id = 77,
-    };
-    return (struct domi__node){
-        .id = 1, .service = "room", .memory = &port->base};
-}
-
-static void opens_a_link_through_memory(void **state)
-{
-    struct fixture fixture;
-    struct port port;
-    struct domi__node node;
-    struct domi__link *link;
-
-    (void)state;
-    open_links(&fixture);
-    node = port_open(&fixture, &port);
-    link = domi__links_get(fixture.links, &node);
-    assert_int_equal(fixture.up, 0); /* never before it returns */
-    assert_ptr_equal(domi__links_get(fixture.links, &node), link);
-    UNTIL(&fixture.net, fixture.up == 1 && port.hellos == 1);
-    assert_int_equal(domi__link_id(link), 77);
-    stop_links(&fixture);
-    UNTIL(&fixture.net, port.closed == 1);
-    close_links(&fixture);
-}
-
-static void gives_up_a_lost_link_through_memory(void **state)
-{
-    struct fixture fixture;
-    struct port port;
-    struct domi__node node;
-
-    (void)state;
-    open_links(&fixture);
-    node = port_open(&fixture, &port);
-    domi__links_get(fixture.links, &node);
-    UNTIL(&fixture.net, fixture.up == 1 && port.hellos == 1);
-    /* Who asks while it is lost gets a link to the present port. */
-    fixture.ask_again = &node;
-    port.id = 78;
-    domi__session_close(port.session, DOMI_REASON_STOPPING);
-    UNTIL(&fixture.net, fixture.gone == 1);
-    assert_int_equal(fixture.down, 1);
-    UNTIL(&fixture.net, fixture.up == 2);
-    assert_ptr_equal(fixture.last, fixture.again);
-    assert_int_equal(domi__link_id(fixture.again), 78);
-    close_links(&fixture);
-}
-
-static void gives_up_when_the_port_refuses(void **state)
-{
-    struct fixture fixture;
-    struct port port;
-    struct domi__node node;
-
-    (void)state;
-    open_links(&fixture);
-    node = port_open(&fixture, &port);
-    port.id = 0;
-    assert_non_null(domi__links_get(fixture.links, &node));
-    assert_int_equal(fixture.gone, 0);
-    UNTIL(&fixture.net, fixture.gone == 1);
-    assert_int_equal(fixture.up, 0);
-    assert_int_equal(fixture.down, 0);
-    close_links(&fixture);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -610,9 +314,6 @@ int main(void)
         cmocka_unit_test(tells_that_the_queue_is_low),
         cmocka_unit_test(closes_links_in_every_state),
         cmocka_unit_test(closes_without_links),
-        cmocka_unit_test(opens_a_link_through_memory),
-        cmocka_unit_test(gives_up_a_lost_link_through_memory),
-        cmocka_unit_test(gives_up_when_the_port_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

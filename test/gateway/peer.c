@@ -110,8 +110,8 @@ struct peer *peer_connect(struct net *net, int port)
 
     assert_true(fd >= 0);
     uv_ip4_addr("127.0.0.1", port, &address);
-    assert_int_equal(
-        connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)),
+                     0);
     return new_peer(net, fd);
 }
 
@@ -207,8 +207,8 @@ void peer_expect(struct peer *peer, const void *bytes, size_t size)
 /* Takes the first frame out of what came, when it is whole. */
 static bool take(struct peer *peer, struct domi_frame *frame)
 {
-    ssize_t n = domi_frame_decode(peer->in.bytes, peer->in.size, UINT32_MAX,
-                                  frame);
+    ssize_t n =
+        domi_frame_decode(peer->in.bytes, peer->in.size, UINT32_MAX, frame);
 
     assert_true(n >= 0);
     if (n == 0) {
@@ -333,8 +333,8 @@ static void greet(struct peer *peer)
     }
     assert_int_equal(frame.type, DOMI__FRAME_HELLO);
     if (peer->zone->knows_hello) {
-        peer_send_frame(peer, DOMI__FRAME_HELLO_ANSWER, answer,
-                        sizeof(answer), NULL, 0);
+        peer_send_frame(peer, DOMI__FRAME_HELLO_ANSWER, answer, sizeof(answer),
+                        NULL, 0);
     }
     peer->greeted = true;
 }

@@ -56,8 +56,8 @@ struct peer {
     bool shook;        /* a zone's: magic and id are exchanged */
     bool greeted;      /* a zone's: hello was answered, or passed over */
     struct bytes in;
-    struct bytes out; /* empty once all of it is sent */
-    size_t sent;      /* bytes of it */
+    struct bytes out;   /* empty once all of it is sent */
+    size_t sent;        /* bytes of it */
     struct bytes frame; /* that peer_next returned */
 };
 
@@ -67,11 +67,11 @@ struct zone {
     struct net *net;
     int fd;
     int port;
-    bool by_hand;     /* the test does even the handshake */
-    bool knows_hello; /* domi's, not the recorded form */
-    bool down;        /* whoever comes is cut */
-    uint64_t next_id; /* for the next link */
-    unsigned dialled; /* connections that came */
+    bool by_hand;      /* the test does even the handshake */
+    bool knows_hello;  /* domi's, not the recorded form */
+    bool down;         /* whoever comes is cut */
+    uint64_t next_id;  /* for the next link */
+    unsigned dialled;  /* connections that came */
     struct peer *link; /* the last one */
 };
 

@@ -64,7 +64,10 @@ static void open_link(struct flow *flow)
     /* hello: version 1, features 1, node id; extend: zero, no group's id */
     flow->ids[2] = (uint64_t)domi_gateway_id(flow->world.gateway);
     expect(flow, flow->zone->link,
-           "2800000010000b00" "0100000001000000" "C" "0000000000000000"
+           "2800000010000b00"
+           "0100000001000000"
+           "C"
+           "0000000000000000"
            "ffffffffffffffff");
 }
 
@@ -83,21 +86,33 @@ static void flow_open(struct flow *flow)
     ask(flow, 0);
     open_link(flow);
     flow->ids[2] = flow->users[2].id;
-    expect(flow, flow->users[0].peer, "1800000000003200" "D9a02000000000000");
+    expect(flow, flow->users[0].peer,
+           "1800000000003200"
+           "D9a02000000000000");
     expect(flow, flow->zone->link,
-           "2800000010003200" "AD" "D9a02000000000000");
+           "2800000010003200"
+           "AD"
+           "D9a02000000000000");
 }
 
 static void join_others(struct flow *flow)
 {
     ask(flow, 1);
-    expect(flow, flow->users[1].peer, "1800000000003200" "D9a02000000000000");
+    expect(flow, flow->users[1].peer,
+           "1800000000003200"
+           "D9a02000000000000");
     expect(flow, flow->zone->link,
-           "2800000010003200" "BD" "D9a02000000000000");
+           "2800000010003200"
+           "BD"
+           "D9a02000000000000");
     ask(flow, 2);
-    expect(flow, flow->users[2].peer, "1800000000003200" "D9a02000000000000");
+    expect(flow, flow->users[2].peer,
+           "1800000000003200"
+           "D9a02000000000000");
     expect(flow, flow->zone->link,
-           "2800000010003200" "CD" "D9a02000000000000");
+           "2800000010003200"
+           "CD"
+           "D9a02000000000000");
 }
 
 static void carries_a_message_to_the_zone_and_back(void **state)
@@ -107,12 +122,20 @@ static void carries_a_message_to_the_zone_and_back(void **state)
     (void)state;
     flow_open(&flow);
     send_hex(&flow, flow.users[0].peer,
-             "1f00000012000800" "68656c6c6f" "D9a020000000000003300");
+             "1f00000012000800"
+             "68656c6c6f"
+             "D9a020000000000003300");
     expect(&flow, flow.zone->link,
-           "1d00000010003300" "68656c6c6f" "A9a02000000000000");
+           "1d00000010003300"
+           "68656c6c6f"
+           "A9a02000000000000");
     send_hex(&flow, flow.zone->link,
-             "1f00000012000900" "68656c6c6f" "A9a020000000000003300");
-    expect(&flow, flow.users[0].peer, "0d00000000003300" "68656c6c6f");
+             "1f00000012000900"
+             "68656c6c6f"
+             "A9a020000000000003300");
+    expect(&flow, flow.users[0].peer,
+           "0d00000000003300"
+           "68656c6c6f");
     world_close(&flow.world);
 }
 
@@ -123,10 +146,14 @@ static void carries_an_empty_message(void **state)
     (void)state;
     flow_open(&flow);
     send_hex(&flow, flow.users[0].peer,
-             "1a00000012000800" "D9a020000000000003300");
-    expect(&flow, flow.zone->link, "1800000010003300" "A9a02000000000000");
+             "1a00000012000800"
+             "D9a020000000000003300");
+    expect(&flow, flow.zone->link,
+           "1800000010003300"
+           "A9a02000000000000");
     send_hex(&flow, flow.zone->link,
-             "1a00000012000900" "A9a020000000000003300");
+             "1a00000012000900"
+             "A9a020000000000003300");
     expect(&flow, flow.users[0].peer, "0800000000003300");
     world_close(&flow.world);
 }
@@ -139,9 +166,13 @@ static void delivers_to_three_users_over_one_link(void **state)
     flow_open(&flow);
     join_others(&flow);
     send_hex(&flow, flow.zone->link,
-             "2f00000022000900" "68656c6c6f" "ABC9a020000000000003300");
+             "2f00000022000900"
+             "68656c6c6f"
+             "ABC9a020000000000003300");
     for (unsigned i = 0; i < 3; i++) {
-        expect(&flow, flow.users[i].peer, "0d00000000003300" "68656c6c6f");
+        expect(&flow, flow.users[i].peer,
+               "0d00000000003300"
+               "68656c6c6f");
     }
     assert_int_equal(flow.zone->dialled, 1);
     world_close(&flow.world);
@@ -158,13 +189,23 @@ static void answers_for_a_departed_user(void **state)
     peer_expect_end(flow.users[2].peer);
     /* At once, and again when a broadcast still names the user. */
     expect(&flow, flow.zone->link,
-           "2000000010000a00" "DC" "9a02000000000000");
+           "2000000010000a00"
+           "DC"
+           "9a02000000000000");
     send_hex(&flow, flow.zone->link,
-             "2f00000022000900" "68656c6c6f" "ABC9a020000000000003300");
+             "2f00000022000900"
+             "68656c6c6f"
+             "ABC9a020000000000003300");
     expect(&flow, flow.zone->link,
-           "2000000010000a00" "DC" "9a02000000000000");
-    expect(&flow, flow.users[0].peer, "0d00000000003300" "68656c6c6f");
-    expect(&flow, flow.users[1].peer, "0d00000000003300" "68656c6c6f");
+           "2000000010000a00"
+           "DC"
+           "9a02000000000000");
+    expect(&flow, flow.users[0].peer,
+           "0d00000000003300"
+           "68656c6c6f");
+    expect(&flow, flow.users[1].peer,
+           "0d00000000003300"
+           "68656c6c6f");
     world_close(&flow.world);
 }
 
@@ -174,8 +215,12 @@ static void answers_a_ping_with_a_pong(void **state)
 
     (void)state;
     flow_open(&flow);
-    send_hex(&flow, flow.users[1].peer, "0c00000000000300" "70696e67");
-    expect(&flow, flow.users[1].peer, "0c00000000000400" "706f6e67");
+    send_hex(&flow, flow.users[1].peer,
+             "0c00000000000300"
+             "70696e67");
+    expect(&flow, flow.users[1].peer,
+           "0c00000000000400"
+           "706f6e67");
     send_hex(&flow, flow.users[1].peer, "0800000000000100");
     expect(&flow, flow.users[1].peer, "0800000000000100");
     world_close(&flow.world);
@@ -192,7 +237,9 @@ static void says_exit_on_the_link_when_it_closes(void **state)
                        DOMI_REASON_STOPPING, NULL);
     peer_expect_end(flow.users[0].peer);
     expect(&flow, flow.zone->link,
-           "2000000010000a00" "DA" "9a02000000000000");
+           "2000000010000a00"
+           "DA"
+           "9a02000000000000");
     expect(&flow, flow.zone->link, "0800000000000200");
     peer_expect_end(flow.zone->link);
     world_close(&flow.world);
@@ -208,7 +255,9 @@ static void tells_that_there_is_no_zone(void **state)
     put_ids(data, 2, (uint64_t)GROUP, (uint64_t)3);
     peer_send_frame(flow.users[0].peer, JOIN, data, sizeof(data), NULL, 0);
     expect(&flow, flow.users[0].peer,
-           "1800000000003200" "0000000000000000" "0000000000000000");
+           "1800000000003200"
+           "0000000000000000"
+           "0000000000000000");
     assert_int_equal(flow.world.call_status, DOMI_E_NO_ZONE);
     world_close(&flow.world);
 }

@@ -117,8 +117,8 @@ static void reports_an_id_that_is_taken(void **state)
 {
     struct domi_registry *registry = domi_registry_local_new();
     struct world world;
-    struct domi_gateway_options options = {
-        .registry = registry, .id = (const int[]){5}};
+    struct domi_gateway_options options = {.registry = registry,
+                                           .id = (const int[]){5}};
     struct domi_gateway *first;
 
     (void)state;
@@ -343,8 +343,8 @@ static void opens_and_closes_two_hundred_times(void **state)
     world_open(&world);
     before = open_descriptors();
     for (int i = 0; i < 200; i++) {
-        struct domi_gateway_options options = {
-            .tcp_port = DOMI_PORT_ANY, .registry = world.registry};
+        struct domi_gateway_options options = {.tcp_port = DOMI_PORT_ANY,
+                                               .registry = world.registry};
         struct domi_gateway *gateway =
             domi_gateway_new(&world.net.loop, &options);
         struct peer *peer;
@@ -373,9 +373,8 @@ static void lives_beside_another_on_one_loop(void **state)
 
     (void)state;
     life_open(&world, true);
-    other = domi_gateway_new(
-        &world.net.loop,
-        &(struct domi_gateway_options){.tcp_port = DOMI_PORT_ANY});
+    other = domi_gateway_new(&world.net.loop, &(struct domi_gateway_options){
+                                                  .tcp_port = DOMI_PORT_ANY});
     assert_int_equal(domi_gateway_start(other), 0);
     user = user_connect(&world);
     place = user_join(&user, 0, GROUP);

@@ -43,7 +43,9 @@ static void expect_zone_lost(struct lost *lost)
 
 static void opens_one_link_for_all_who_join_at_once(void **state)
 {
-    enum { USERS = 20 };
+    enum {
+        USERS = 20
+    };
     struct lost lost;
     struct user users[USERS];
     bool seen[USERS] = {false};
@@ -257,8 +259,8 @@ static void notices_a_silent_zone(void **state)
     assert_int_equal(frame.type, DOMI_TYPE_NOTICE);
     assert_int_equal(domi_get_u16(frame.data), DOMI_NOTICE_ZONE_LOST);
     assert_int_equal(lost.world.detach_reason, DOMI_REASON_ZONE_LOST);
-    assert_int_equal(
-        world_stats(&lost.world).links_closed[DOMI_REASON_SILENT], 1);
+    assert_int_equal(world_stats(&lost.world).links_closed[DOMI_REASON_SILENT],
+                     1);
     world_close(&lost.world);
 }
 

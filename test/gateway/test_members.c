@@ -191,14 +191,23 @@ static void loses_a_zone_that_sends_what_zones_may_not(void **state)
         enum domi_reason reason;
     } offences[] = {
         {"0800000000003300", DOMI_REASON_FORBIDDEN_TYPE},
-        {"2000000010000a00" "0000000000000000" "0000000000000000"
-         "9a02000000000000", DOMI_REASON_FORBIDDEN_TYPE},
+        {"2000000010000a00"
+         "0000000000000000"
+         "0000000000000000"
+         "9a02000000000000",
+         DOMI_REASON_FORBIDDEN_TYPE},
         {"0800000000000500", DOMI_REASON_FORBIDDEN_TYPE},
         {"0800000000000900", DOMI_REASON_BAD_BODY},
-        {"1200000002000900" "00000000000000000000", DOMI_REASON_BAD_BODY},
-        {"120000000a000900" "9a02000000000000" "0200",
+        {"1200000002000900"
+         "00000000000000000000",
+         DOMI_REASON_BAD_BODY},
+        {"120000000a000900"
+         "9a02000000000000"
+         "0200",
          DOMI_REASON_FORBIDDEN_INNER_TYPE},
-        {"120000000a000f00" "9a02000000000000" "0200",
+        {"120000000a000f00"
+         "9a02000000000000"
+         "0200",
          DOMI_REASON_FORBIDDEN_INNER_TYPE},
         {"0700000000003300", DOMI_REASON_FRAME_LENGTH},
     };
@@ -211,8 +220,8 @@ static void loses_a_zone_that_sends_what_zones_may_not(void **state)
         peer_send_hex(m.zone->link, offences[i].hex);
         user_expect_notice(&m.a, DOMI_NOTICE_ZONE_LOST, DOMI_REASON_ZONE_LOST,
                            &m.place.target);
-        assert_int_equal(
-            world_stats(&m.world).links_closed[offences[i].reason], 1);
+        assert_int_equal(world_stats(&m.world).links_closed[offences[i].reason],
+                         1);
         world_close(&m.world);
     }
 }
@@ -284,8 +293,7 @@ static void tells_the_zone_once_who_is_gone(void **state)
     peer_close(m.a.peer);
     put_ids(user, 1, m.a.id);
     domi_put_u16(reason, DOMI_REASON_DISCONNECTED);
-    peer_expect_frame(m.zone->link, DOMI__FRAME_USERS_GONE, user, 8, reason,
-                      2);
+    peer_expect_frame(m.zone->link, DOMI__FRAME_USERS_GONE, user, 8, reason, 2);
     zone_settle(m.zone);
     world_close(&m.world);
 }
@@ -351,7 +359,9 @@ static void limits_a_sessions_targets(void **state)
 /* Each user leaves many groups, joins others, and sends to the old ones. */
 static void remembers_many_groups_that_were_left(void **state)
 {
-    enum { GROUPS = 40 };
+    enum {
+        GROUPS = 40
+    };
     struct members m;
     struct place places[GROUPS];
 
@@ -375,7 +385,12 @@ static void remembers_many_groups_that_were_left(void **state)
 
 /* ---- against a model ----------------------------------------------------- */
 
-enum { USERS = 5, GROUPS = 3, STEPS = 120, RUNS = 60 };
+enum {
+    USERS = 5,
+    GROUPS = 3,
+    STEPS = 120,
+    RUNS = 60
+};
 
 struct model {
     struct members m;

@@ -114,8 +114,7 @@ static void lets_other_users_and_zones_go_on(void **state)
         peer_expect_quiet(pressure.b.peer);
     }
     /* The slow zone reaches its users all the while. */
-    zone_send_to(pressure.slow, GROUP, "news", 2, pressure.a.id,
-                 pressure.b.id);
+    zone_send_to(pressure.slow, GROUP, "news", 2, pressure.a.id, pressure.b.id);
     user_expect_text(&pressure.a, "news");
     user_expect_text(&pressure.b, "news");
     pressure.slow->link->deaf = false;

@@ -242,17 +242,16 @@ static void says_what_cannot_be_sent(void **state)
                      DOMI_E_TYPE_RESERVED);
     assert_int_equal(domi_session_send(session, MESSAGE, large, limit),
                      DOMI_E_FRAME_LENGTH);
+    assert_int_equal(domi_session_send_zone(session, &place.target, 49, "x", 1),
+                     DOMI_E_TYPE_RESERVED);
     assert_int_equal(
-        domi_session_send_zone(session, &place.target, 49, "x", 1),
-        DOMI_E_TYPE_RESERVED);
-    assert_int_equal(domi_session_send_zone(session, &place.target, MESSAGE,
-                                            large, limit),
-                     DOMI_E_FRAME_LENGTH);
+        domi_session_send_zone(session, &place.target, MESSAGE, large, limit),
+        DOMI_E_FRAME_LENGTH);
     assert_int_equal(domi_session_send_zone(session, &wrong, MESSAGE, "x", 1),
                      DOMI_E_NOT_ATTACHED);
     assert_int_equal(domi_session_leave(session, &wrong), DOMI_E_NOT_ATTACHED);
-    assert_int_equal(domi_gateway_call(world.gateway, session, "0",
-                                       UINT64_MAX, on_called, NULL),
+    assert_int_equal(domi_gateway_call(world.gateway, session, "0", UINT64_MAX,
+                                       on_called, NULL),
                      DOMI_E_OPTION);
     assert_null(domi_gateway_find(world.gateway, user.id + 1));
     assert_true(strncmp(domi_session_address(session), "127.0.0.1:", 10) == 0);
@@ -263,7 +262,10 @@ static void says_what_cannot_be_sent(void **state)
 
 /* ---- slow users ---------------------------------------------------------- */
 
-enum { FRAME = 8192, LIMIT = 1024 * 1024 };
+enum {
+    FRAME = 8192,
+    LIMIT = 1024 * 1024
+};
 
 /* The kernel takes some, then the queue fills; returns how many were sent
    before the first that was not. */

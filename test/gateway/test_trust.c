@@ -125,8 +125,7 @@ static void refuses_a_group_that_the_user_is_not_in(void **state)
 
     (void)state;
     trust_open(&trust);
-    put_ids(trust.place.extend, 2, trust.place.target.id,
-            (uint64_t)GROUP + 1);
+    put_ids(trust.place.extend, 2, trust.place.target.id, (uint64_t)GROUP + 1);
     user_say(&trust.a, &trust.place, MESSAGE, "x");
     put_ids(trust.place.extend, 2, trust.place.target.id, (uint64_t)GROUP);
     expect_refused(&trust, DOMI_REASON_NOT_ATTACHED);

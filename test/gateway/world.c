@@ -83,8 +83,8 @@ static void call(struct world *world, struct domi_session *session,
 
 static void on_detach(struct domi_gateway *gateway,
                       struct domi_session *session,
-                      const struct domi_target *target,
-                      enum domi_reason reason, void *user)
+                      const struct domi_target *target, enum domi_reason reason,
+                      void *user)
 {
     struct world *world = user;
 
@@ -124,8 +124,7 @@ static void on_leave(struct domi_gateway *gateway, struct domi_session *session,
     (void)gateway;
     (void)user;
     assert_int_equal(domi_session_leave(session, &target), 0);
-    assert_int_equal(domi_session_leave(session, &target),
-                     DOMI_E_NOT_ATTACHED);
+    assert_int_equal(domi_session_leave(session, &target), DOMI_E_NOT_ATTACHED);
 }
 
 /* ---- its life ------------------------------------------------------------ */
@@ -225,8 +224,8 @@ struct user user_connect(struct world *world)
 {
     struct user user = {
         .world = world,
-        .peer = peer_connect(&world->net,
-                             domi_gateway_tcp_port(world->gateway)),
+        .peer =
+            peer_connect(&world->net, domi_gateway_tcp_port(world->gateway)),
     };
 
     peer_send_hex(user.peer, "fb080000");
@@ -342,8 +341,7 @@ void zone_send_to(struct zone *zone, uint64_t group, const char *text,
     domi_put_u64(extend + 8 * count, group);
     domi_put_u16(extend + 8 * count + 8, MESSAGE);
     peer_send_frame(zone->link, DOMI__FRAME_TO_USERS, text,
-                    (uint32_t)strlen(text), extend,
-                    (uint16_t)(8 * count + 10));
+                    (uint32_t)strlen(text), extend, (uint16_t)(8 * count + 10));
 }
 
 void zone_send_members(struct zone *zone, uint16_t type, uint64_t group,
