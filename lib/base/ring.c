@@ -109,6 +109,12 @@ bool domi__ring_has_room(const struct domi__ring *ring)
                     ring->wanted);
 }
 
+bool domi__ring_is_done(const struct domi__ring *ring)
+{
+    return atomic_load_explicit(&ring->released, memory_order_acquire) ==
+           ring->head;
+}
+
 void domi__ring_commit(struct domi__ring *ring, uint32_t kind)
 {
     assert(ring->reserved > 0 && kind != FILLER);

@@ -66,6 +66,9 @@ void *domi__ring_reserve(struct domi__ring *ring, size_t size);
    when it never wanted any. */
 bool domi__ring_has_room(const struct domi__ring *ring);
 
+/* Producer: whether the consumer has released all that was committed. */
+bool domi__ring_is_done(const struct domi__ring *ring);
+
 /* Producer: the reserved record is whole; of `kind`, any number but
    UINT32_MAX. */
 void domi__ring_commit(struct domi__ring *ring, uint32_t kind);

@@ -371,6 +371,11 @@ uint64_t domi__worker_busy_since(const struct domi__worker *worker)
     return atomic_load_explicit(&worker->busy_since, memory_order_relaxed);
 }
 
+bool domi__worker_is_done(const struct domi__worker *worker)
+{
+    return domi__ring_is_done(&worker->in);
+}
+
 size_t domi__worker_high_water(const struct domi__worker *worker)
 {
     return worker->in.high_water;

@@ -254,7 +254,8 @@ bool domi__zone_workers_stop(struct domi_zone *zone, bool *worked)
 
 /* ---- on the loop: stuck handlers ----------------------------------------- */
 
-/* True when the worker is at work. */
+/* True when the worker is at work, or will be: its thread may not have had its
+   turn yet. */
 static bool look_at(struct domi__zone_worker *worker, unsigned number,
                     uint64_t now_ns)
 {
@@ -265,7 +266,7 @@ static bool look_at(struct domi__zone_worker *worker, unsigned number,
     uint16_t type;
 
     if (since == 0) {
-        return false;
+        return !domi__worker_is_done(worker->worker);
     }
     if (now_ns - since > limit && since != worker->reported_ns &&
         now_ns > since && domi__group_host_running(worker->host, &group,
