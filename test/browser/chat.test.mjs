@@ -7,164 +7,18 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { connect } from '../../samples/chat/web/domi.js';
-import { EVENT } from '../../samples/chat/web/events.js';
+import { test } from 'node:test';
+import {
+    absent, guest, joined, person, PHONE, present, readLog, say, shown,
+    startProgram, useBrowser, WEB,
+} from './support.mjs';
 
-const WEB = fileURLToPath(new URL('../../samples/chat/web', import.meta.url));
-const PATIENCE = 30000;
-const DESKTOP = { width: 1200, height: 800 };
-const PHONE = { width: 390, height: 844 };
-
-let browser;
-
-before(async () => {
-    assert.ok(process.env.DOMI_CHAT, 'DOMI_CHAT names the chat program');
-    browser = await chromium.launch({
-        executablePath: process.env.DOMI_CHROMIUM ?? '/usr/bin/chromium',
-        args: ['--headless', '--no-sandbox', '--disable-gpu',
-            '--disable-quic', '--no-first-run', '--no-proxy-server',
-            '--disable-background-networking', '--disable-component-update',
-            '--disable-sync'],
-    });
-});
-
-after(() => browser?.close());
+useBrowser();
 
 /** The chat program, started; ports of an earlier one, or free ones. */
-async function startChat(t, { httpPort = 0, tcpPort = 0 } = {}) {
-    const child = spawn(process.env.DOMI_CHAT, ['--host', '127.0.0.1',
-        '--http-port', httpPort, '--tcp-port', tcpPort, '--web', WEB],
-    { stdio: ['ignore', 'pipe', 'inherit'] });
-    const kill = async () => {
-        if (child.exitCode === null && child.signalCode === null) {
-            const ended = once(child, 'exit');
-            child.kill('SIGKILL');
-            await ended;
-        }
-    };
-    t.after(kill);
-    const gone = once(child, 'exit').then(([code, signal]) => {
-        throw new Error(`the chat ended before it was ready: `
-            + `${code ?? signal}`);
-    });
-    const ready = (async () => {
-        for await (const line of createInterface({ input: child.stdout })) {
-            const found = /^ready .*tcp=(\S+):(\d+) http=(\S+):(\d+)/
-                .exec(line);
-            if (found) {
-                return found;
-            }
-        }
-        return gone;
-    })();
-    gone.catch(() => {});
-    const [, host, tcp, , http] = await within(Promise.race([ready, gone]),
-        'the chat to be ready');
-    /* Whatever else it prints is of no interest, but must not block it. */
-    child.stdout.resume();
-    return { kill, pause: () => child.kill('SIGSTOP'),
-        resume: () => child.kill('SIGCONT'),
-        tcpPort: Number(tcp), httpPort: Number(http),
-        page: `http://${host}:${http}/`, tcp: `tcp://${host}:${tcp}` };
-}
-
-async function within(promise, what) {
-    let timer;
-    const late = new Promise((resolve, reject) => {
-        timer = setTimeout(reject, PATIENCE, new Error(`waited for ${what}`));
-    });
-    try {
-        return await Promise.race([promise, late]);
-    } finally {
-        clearTimeout(timer);
-    }
-}
-
-/** A person at a page of their own; any error in the page fails the test. */
-async function person(t, chat, name, { hash = '', viewport = DESKTOP } = {}) {
-    const context = await browser.newContext({ viewport });
-    const page = await context.newPage();
-    const faults = [];
-    const foreign = [];
-    page.setDefaultTimeout(PATIENCE);
-    page.on('pageerror', (error) => faults.push(error.stack));
-    page.on('console', (line) => {
-        /* The browser itself reports that a server cannot be reached. */
-        const isExpected = line.text().includes('WebSocket connection to');
-        if (line.type() === 'error' && !isExpected) {
-            faults.push(line.text());
-        }
-    });
-    page.on('request', (request) => {
-        if (!request.url().startsWith(chat.page)) {
-            foreign.push(request.url());
-        }
-    });
-    t.after(async () => {
-        await context.close();
-        assert.deepEqual(faults, [], `errors in the page of ${name}`);
-        assert.deepEqual(foreign, [], `requests to others by ${name}`);
-    });
-    await page.goto(chat.page + hash);
-    await page.fill('#name-input', name);
-    await page.click('#name-save');
-    await joined(page, hash ? decodeURIComponent(hash.slice(1)) : 'lobby');
-    return page;
-}
-
-const joined = (page, room) => page.waitForSelector(
-    `body[data-connection=online][data-room="${room}"]`);
-const present = (page, name) => page.waitForSelector(
-    `#people [data-person="${name}"]`, { state: 'attached' });
-const absent = (page, name) => page.waitForSelector(
-    `#people [data-person="${name}"]`, { state: 'detached' });
-const shown = (page, text) => page.locator('#log [data-message]',
-    { hasText: text }).first().waitFor();
-const readLog = (page) => page.locator('#log [data-message]')
-    .evaluateAll((all) => all.map(({ textContent, dataset }) =>
-        [dataset.from, dataset.speaker, textContent]));
-
-async function say(page, text) {
-    await page.fill('#composer-input', text);
-    await page.press('#composer-input', 'Enter');
-    await shown(page, text);
-}
-
-/** A guest without a browser: joins over TCP and keeps what is said. */
-async function guest(t, chat) {
-    const heard = [];
-    let wake = () => {};
-    let address;
-    const connection = connect(chat.tcp, {
-        opened: () => connection.send(EVENT.JOIN),
-    });
-    t.after(() => connection.close());
-    connection.handle(EVENT.MESSAGE, (data) => {
-        heard.push(new TextDecoder().decode(data));
-        wake();
-    });
-    await within(new Promise((resolve) => {
-        connection.handle(EVENT.JOIN, (data) => {
-            address = data;
-            resolve();
-        });
-    }), 'a guest to join');
-    return {
-        heard,
-        say: (text) => connection.sendToGroup(address, EVENT.MESSAGE, text),
-        hears: (text) => within((async () => {
-            while (!heard.includes(text)) {
-                await new Promise((resolve) => { wake = resolve; });
-            }
-        })(), `a guest to hear ${text}`),
-    };
-}
+const startChat = (t, { httpPort = 0, tcpPort = 0 } = {}) =>
+    startProgram(t, 'DOMI_CHAT', ['--http-port', httpPort,
+        '--tcp-port', tcpPort, '--web', WEB]);
 
 test('people with names talk, and each message has its speaker', async (t) => {
     const chat = await startChat(t);

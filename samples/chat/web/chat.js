@@ -38,6 +38,7 @@ let guests = 0;
 let self = null;
 /* 'new' until this room has been joined, then 'joined' or 'lost'. */
 let standing = 'new';
+let isConnected = false;
 let farewell = '';
 let atEnd = true;
 let unread = 0;
@@ -76,6 +77,7 @@ function showLost(error, wait) {
     const text = farewell || (standing === 'new'
         ? 'The chat cannot be reached.' : 'Connection lost.');
     farewell = '';
+    isConnected = false;
     if (isNews) {
         standing = 'lost';
         note('The connection was lost');
@@ -85,7 +87,8 @@ function showLost(error, wait) {
 
 function showZoneLost() {
     standing = 'lost';
-    cutOff('lost', 'This room is moving to another server.');
+    note('The server of this room was lost');
+    cutOff('lost', 'The server of this room was lost. Joining again…');
 }
 
 function showNoRoom(wait) {
@@ -315,7 +318,7 @@ function showRoom(next) {
 }
 
 function enterRoom() {
-    if (document.body.dataset.connection !== 'lost') {
+    if (isConnected) {
         standing = 'new';
         setConnection('connecting');
         hideBanner();
@@ -426,6 +429,7 @@ function start() {
     showBanner('quiet', 'Connecting…');
     conversation = new Conversation(`${scheme}//${location.host}/ws`,
         { name, group: groupOf(room) }, {
+            opened: () => { isConnected = true; },
             joined: showJoined,
             lost: showLost,
             zoneLost: showZoneLost,
