@@ -169,7 +169,7 @@ static void pauses_for_want_of_descriptors_and_goes_on(void **state)
     listener_end(&scene->fixture, scene->listener);
 }
 
-/* Who gave up while it waited is met, and gone at once; each shortage counts. */
+/* Who gave up while it waited is met, and gone at once; each want counts. */
 static void counts_each_pause(void **state)
 {
     struct scene *scene = *state;

@@ -220,7 +220,7 @@ static void is_punctual_after_a_long_idle_time(void **state)
     }
 }
 
-/* One beyond the wheel's reach, of 16 s: it waits in the last slot meanwhile. */
+/* One beyond the wheel's reach, of 16 s: it waits in the last slot. */
 static void reaches_beyond_the_wheel(void **state)
 {
     struct scene *scene = *state;
