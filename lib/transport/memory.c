@@ -95,6 +95,7 @@ static void shut(struct domi__session *session, bool linger)
 
 static const struct domi__transport memory = {
     .name = "memory",
+    .in_process = true,
     .feeds_peer = true,
     .flush = flush,
     .pause = pause_reading,

@@ -21,9 +21,6 @@
 
 #define FAREWELL_MAX 256u
 
-/* A timer that is this late tells of a loop that did not run. */
-#define STALL_MS 1000u
-
 static void on_timer(struct domi__timer *timer);
 
 struct domi__session *
@@ -77,7 +74,11 @@ void domi__session_opened(struct domi__session *session)
     domi__list_remove(&session->deferred.node);
     session->beaten_ms = domi__loop_now(session->loop);
     domi__session_heard(session);
-    start_timer(session);
+    if (session->transport->in_process) {
+        domi__timer_stop(&session->timer);
+    } else {
+        start_timer(session);
+    }
     session->owner->on_open(session);
 }
 
@@ -91,9 +92,8 @@ static void on_open_timer(struct domi__session *session)
     const struct domi__session_limits *limits = session->limits;
     uint64_t now = domi__loop_now(session->loop);
 
-    if (session->paused || now > session->timer.due_ms + STALL_MS) {
-        /* Nothing can be heard from a peer that is not read, be it for
-           backpressure, or because this process stood still. */
+    if (session->paused) {
+        /* Nothing can be heard from a peer that is not read. */
         session->heard_ms = now;
     }
     if (session->heard_ms + limits->silence_ms <= now) {

@@ -175,6 +175,7 @@ struct domi__session_owner {
 struct domi__transport {
     const char *name;
     bool is_websocket; /* frames go out with a WebSocket header each */
+    bool in_process;   /* the peer cannot fall silent: no heartbeats */
     bool feeds_peer;   /* a flush calls the peer's owner: never in a send */
     /* Writes what is queued, as far as the peer takes it now. */
     void (*flush)(struct domi__session *session);

@@ -10,6 +10,9 @@
 
 #define NS_PER_MS 1000000u
 
+/* How far behind the worker's note of when it began may be. */
+#define COARSE_NS (10u * NS_PER_MS)
+
 /* ---- on the worker's thread --------------------------------------------- */
 
 static void run_frame(struct domi__group_host *host, const uint8_t *bytes,
@@ -268,7 +271,7 @@ static bool look_at(struct domi__zone_worker *worker, unsigned number,
     if (since == 0) {
         return !domi__worker_is_done(worker->worker);
     }
-    if (now_ns - since > limit && since != worker->reported_ns &&
+    if (now_ns - since > limit + COARSE_NS && since != worker->reported_ns &&
         now_ns > since && domi__group_host_running(worker->host, &group,
                                                    &type)) {
         worker->reported_ns = since;
