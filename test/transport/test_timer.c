@@ -6,8 +6,6 @@
 
 #include "transport/loop_inner.h"
 
-/* A slot, and what a busy machine may add. */
-#define LATE_MS (DOMI__WHEEL_MS + 200u)
 #define MANY 10000
 
 struct scene;
@@ -26,7 +24,16 @@ struct scene {
     struct alarm alarms[MANY];
     unsigned fires;
     uint64_t last_slot; /* of the timer that fired last */
+    uv_prepare_t prepare;
+    uint64_t turn_ms; /* when timers had their last chance before this one */
 };
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct scene *scene = prepare->data;
+
+    scene->turn_ms = uv_now(prepare->loop);
+}
 
 static int set_up(void **state)
 {
@@ -37,6 +44,9 @@ static int set_up(void **state)
     for (int i = 0; i < MANY; i++) {
         scene->alarms[i].scene = scene;
     }
+    uv_prepare_init(&scene->fixture.uv, &scene->prepare);
+    scene->prepare.data = scene;
+    uv_prepare_start(&scene->prepare, on_prepare);
     fixture_turn_once(&scene->fixture);
     *state = scene;
     return 0;
@@ -46,11 +56,14 @@ static int tear_down(void **state)
 {
     struct scene *scene = *state;
 
+    uv_close((uv_handle_t *)&scene->prepare, NULL);
     fixture_fini(&scene->fixture);
     free(scene);
     return 0;
 }
 
+/* Late by a slot at most, however busy the machine: it could not have fired
+   in the turn before. */
 static void on_fire(struct domi__timer *timer)
 {
     struct alarm *alarm = DOMI__CONTAINER(timer, struct alarm, timer);
@@ -58,6 +71,7 @@ static void on_fire(struct domi__timer *timer)
 
     assert_false(domi__timer_is_running(timer));
     assert_true(slot >= alarm->scene->last_slot);
+    assert_true(alarm->scene->turn_ms < timer->due_ms + DOMI__WHEEL_MS);
     alarm->scene->last_slot = slot;
     alarm->fired_ms = domi__loop_now(alarm->scene->fixture.loop);
     alarm->fires++;
@@ -80,7 +94,6 @@ static void check_punctual(const struct alarm *alarm)
 
     assert_int_equal(alarm->fires, 1);
     assert_true(alarm->fired_ms >= due);
-    assert_true(alarm->fired_ms <= due + LATE_MS);
 }
 
 static void ten_thousand_fire_in_order_and_in_time(void **state)
@@ -199,8 +212,6 @@ static void all_fire_after_a_stop_of_the_process(void **state)
     }
     stand_still(1200);
     RUN_UNTIL(&scene->fixture, scene->fires == 1000);
-    assert_true(domi__loop_now(scene->fixture.loop) <=
-                scene->alarms[0].started_ms + 1200 + LATE_MS);
 }
 
 /* The wheel has not turned for longer than it reaches: pretended by setting
