@@ -152,6 +152,7 @@ static void on_prepare(uv_prepare_t *handle)
         }
         domi__waker_sleep(&loop->waker);
         if (!run_hooks(loop)) {
+            loop->settled = true;
             return;
         }
         domi__waker_awake(&loop->waker);
@@ -159,11 +160,18 @@ static void on_prepare(uv_prepare_t *handle)
     }
 }
 
+/* The loop does not block any more: others need not wake it. */
+static void wake_up(struct domi__loop *loop)
+{
+    loop->settled = false;
+    domi__waker_awake(&loop->waker);
+}
+
 static void on_check(uv_check_t *handle)
 {
     struct domi__loop *loop = handle->data;
 
-    domi__waker_awake(&loop->waker);
+    wake_up(loop);
     loop->listened_ms = uv_now(loop->uv);
 }
 
@@ -176,6 +184,7 @@ static void on_poll(uv_poll_t *handle, int status, int uv_events)
     (void)status;
     (void)uv_events;
     domi__waker_awake(&loop->waker);
+    wake_up(loop);
     count = epoll_wait(loop->epoll, events, EVENTS, 0);
     for (int i = 0; i < count; i++) {
         struct domi__watch *watch = events[i].data.ptr;
@@ -371,8 +380,26 @@ void domi__loop_hook_remove(struct domi__loop_hook *hook)
     domi__list_remove(&hook->node);
 }
 
+/* Work that comes between our prepare and the poll ends that at once. */
+static void stay_awake(struct domi__loop *loop)
+{
+    if (loop->settled) {
+        loop->settled = false;
+        domi__waker_wake(&loop->waker);
+    }
+}
+
+void domi__loop_flush_soon(struct domi__session *session)
+{
+    if (domi__list_is_empty(&session->dirty)) {
+        domi__list_push(&session->loop->dirty, &session->dirty);
+        stay_awake(session->loop);
+    }
+}
+
 void domi__loop_defer(struct domi__loop *loop, struct domi__deferred *deferred)
 {
+    stay_awake(loop);
     if (!deferred->node.next) {
         domi__list_init(&deferred->node);
     }

@@ -38,6 +38,8 @@ struct domi__loop {
     struct domi__waker waker;
     struct domi__watch waker_watch;
 
+    bool settled; /* nothing is left to do before the loop blocks */
+
     struct domi__list hooks;
     struct domi__list dirty;    /* sessions to flush */
     struct domi__list deferred;
@@ -52,6 +54,10 @@ struct domi__loop {
     uint8_t *read_buffer;
     void *slot;
 };
+
+/* The session has something to send; the loop comes to it in this turn, be it
+   that an application's own prepare handle ran behind ours. */
+void domi__loop_flush_soon(struct domi__session *session);
 
 /* The wheel, in timer.c. */
 void domi__wheel_init(struct domi__loop *loop);

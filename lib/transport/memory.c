@@ -68,8 +68,8 @@ static void resume_reading(struct domi__session *session)
 
     if (peer) {
         peer->blocked = false;
-        if (peer->queue && domi__list_is_empty(&peer->dirty)) {
-            domi__list_push(&peer->loop->dirty, &peer->dirty);
+        if (peer->queue) {
+            domi__loop_flush_soon(peer);
         }
     }
 }

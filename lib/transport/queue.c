@@ -109,8 +109,8 @@ static struct domi__piece *push(struct domi__queue *queue,
 
 static void mark_dirty(struct domi__session *session)
 {
-    if (!session->blocked && domi__list_is_empty(&session->dirty)) {
-        domi__list_push(&session->loop->dirty, &session->dirty);
+    if (!session->blocked) {
+        domi__loop_flush_soon(session);
     }
 }
 
@@ -281,9 +281,9 @@ void domi__session_sent(struct domi__session *session, size_t size)
     if (queue->count == 0) {
         queue_put(session);
     }
-    if (is_low_again(session) && domi__list_is_empty(&session->dirty)) {
+    if (is_low_again(session)) {
         /* The owner may be in the midst of sending: the flush will tell it. */
-        domi__list_push(&session->loop->dirty, &session->dirty);
+        domi__loop_flush_soon(session);
     }
 }
 

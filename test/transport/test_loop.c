@@ -314,6 +314,66 @@ static void run_later(struct domi__deferred *deferred)
     }
 }
 
+/* An application's prepare handle that was started before the share was made:
+   it runs behind ours, when the turn is settled. */
+struct late {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_timer_t deadline;
+    struct domi__loop *loop;
+    struct domi__deferred deferred;
+    bool asked;
+    bool ran;
+    bool overdue;
+    unsigned puts;
+};
+
+static void ask_late(uv_prepare_t *prepare)
+{
+    struct late *late = prepare->data;
+
+    if (!late->asked) {
+        late->asked = true;
+        domi__loop_defer(late->loop, &late->deferred);
+    }
+}
+
+static void note_late(struct domi__deferred *deferred)
+{
+    DOMI__CONTAINER(deferred, struct late, deferred)->ran = true;
+}
+
+static void note_overdue(uv_timer_t *timer)
+{
+    ((struct late *)timer->data)->overdue = true;
+}
+
+static void work_that_comes_after_ours_does_not_wait(void **state)
+{
+    struct late late = {.deferred.run = note_late};
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&late.uv), 0);
+    late.prepare.data = &late;
+    uv_prepare_init(&late.uv, &late.prepare);
+    uv_prepare_start(&late.prepare, ask_late);
+    late.loop = domi__loop_get(&late.uv);
+    assert_non_null(late.loop);
+    late.deadline.data = &late;
+    uv_timer_init(&late.uv, &late.deadline);
+    uv_timer_start(&late.deadline, note_overdue, 5000, 0);
+    while (!late.ran && !late.overdue) {
+        uv_run(&late.uv, UV_RUN_ONCE);
+    }
+    assert_true(late.ran);
+    uv_close((uv_handle_t *)&late.prepare, NULL);
+    uv_close((uv_handle_t *)&late.deadline, NULL);
+    domi__loop_put(late.loop, count, &late.puts);
+    uv_run(&late.uv, UV_RUN_DEFAULT);
+    assert_int_equal(late.puts, 1);
+    assert_int_equal(uv_loop_close(&late.uv), 0);
+}
+
 static void what_is_deferred_runs_once_at_the_turns_end(void **state)
 {
     struct fixture *fixture = *state;
@@ -346,6 +406,7 @@ int main(void)
         SCENE(a_hook_without_end_leaves_the_loop_to_others),
         SCENE(a_hook_may_remove_any_other),
         SCENE(work_of_another_thread_wakes_the_loop),
+        SCENE(work_that_comes_after_ours_does_not_wait),
         SCENE(what_is_deferred_runs_once_at_the_turns_end),
     };
 
