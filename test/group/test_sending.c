@@ -48,6 +48,24 @@ static void a_broadcast_is_one_frame_for_each_link(void **state)
     stage_expect(stage, "");
 }
 
+static void play_crowd(struct stage *stage, struct domi_group *group)
+{
+    for (uint32_t i = 0; i < 100000; i++) {
+        assert_int_equal(domi_group_add(group, user_of(1 + i, i % 2)), 0);
+    }
+    stage_forget(stage);
+    assert_int_equal(domi_group_broadcast(group, 51, "all", 3), 0);
+}
+
+static void a_hundred_thousand_users_cost_each_link_one_frame(void **state)
+{
+    struct stage *stage = *state;
+
+    stage_group(stage, 7);
+    stage_play(stage, 7, play_crowd);
+    stage_expect(stage, "broadcast 7/51 all -> 0 1\n");
+}
+
 static void play_except(struct stage *stage, struct domi_group *group)
 {
     domi_group_broadcast_except(group, user_of(10, 0), 51, "a", 1);
@@ -215,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_user_is_sent_to_whether_a_member_or_not),
         TEST(a_broadcast_is_one_frame_for_each_link),
+        TEST(a_hundred_thousand_users_cost_each_link_one_frame),
         TEST(a_broadcast_can_leave_one_user_out),
         TEST(a_multicast_lists_the_users_of_each_link),
         TEST(reserved_types_and_long_frames_are_refused),
