@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linkage of public functions. */
+/* What all public headers share: linkage, and how ports are given. */
 #ifndef DOMI_API_H
 #define DOMI_API_H
 

@@ -90,6 +90,10 @@ DOMI_API int domi_client_send_group(struct domi_client *client,
                                     uint16_t type, const void *data,
                                     uint32_t size);
 
+/* A pointer of the application's, NULL at first. [loop] */
+DOMI_API void domi_client_set_data(struct domi_client *client, void *data);
+DOMI_API void *domi_client_data(const struct domi_client *client);
+
 /* Says exit to the gateway, closes, and calls `on_close`, which may be NULL,
    in a later turn of the loop. A second call has no effect. [loop] */
 DOMI_API void domi_client_close(struct domi_client *client,

@@ -114,7 +114,8 @@ struct domi_gateway_options {
     unsigned heartbeat_ms;     /* between heartbeats to zones, less than
                                   silence_ms; 5,000, at most half of that */
     unsigned link_open_ms;     /* until a link is open; 5,000 */
-    unsigned targets;          /* attachments of one session; 256 */
+    unsigned targets;          /* attachments of one session, and as many
+                                  unanswered calls; 256 */
     unsigned sessions;         /* at most; 0: as descriptors allow */
 
     domi_connect_fn on_connect;       /* NULL: all are accepted */
@@ -147,9 +148,10 @@ domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
 /*
  * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
  * option), DOMI_E_STATE when started before, DOMI_E_WEBSOCKET, UV_EADDRINUSE
- * and other codes of bind, and what the registry answers at once:
- * UV_EADDRINUSE when another node has the id, DOMI_E_TOO_MANY. After an error
- * the gateway can only be closed. [loop]
+ * and other codes of bind, UV_ENOENT and other codes of opening `web_root`,
+ * UV_ENOMEM, and what the registry answers at once: UV_EADDRINUSE when another
+ * node has the id, DOMI_E_TOO_MANY. After an error the gateway can only be
+ * closed. [loop]
  */
 DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
 
@@ -174,10 +176,12 @@ DOMI_API int domi_gateway_handle(struct domi_gateway *gateway, uint16_t type,
 /*
  * Finds the zone of `service` that holds `group`, opens the link to it if
  * there is none, and attaches the session, so that the user may send frames
- * to the group and the zone may send to the user. `on_called` is called
- * exactly once, perhaps before this returns. Attaching again is harmless.
- * Errors are those of `on_called`, and DOMI_E_OPTION for the group UINT64_MAX,
- * which none may have; it is then not called. [loop]
+ * to the group and the zone may send to the user. Attaching again is harmless.
+ * 0: `on_called` is called exactly once, perhaps before this returns. An error
+ * means that it is never called: DOMI_E_SESSION_GONE when the session is being
+ * closed; DOMI_E_OPTION for the group UINT64_MAX, which none may have;
+ * DOMI_E_TOO_MANY when as many calls as options.targets wait for an answer;
+ * UV_ENOMEM. [loop]
  */
 DOMI_API int domi_gateway_call(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -196,6 +200,7 @@ DOMI_API struct domi_session *domi_gateway_find(struct domi_gateway *gateway,
 DOMI_API void domi_session_accept(struct domi_session *session);
 DOMI_API void domi_session_refuse(struct domi_session *session);
 
+/* [loop] */
 DOMI_API uint64_t domi_session_id(const struct domi_session *session);
 
 /* The peer's address as text, such as "192.0.2.7:51234". Borrowed: valid as
@@ -208,9 +213,9 @@ DOMI_API void *domi_session_data(const struct domi_session *session);
 
 /*
  * Sends a frame to the user. 0; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH when
- * it is longer than the link frame limit; DOMI_E_QUEUE_FULL when the policy
- * dropped it or closed the session; DOMI_E_SESSION_GONE when the session is
- * being closed; UV_ENOMEM. [loop]
+ * `size` is above the link frame limit less 64; DOMI_E_QUEUE_FULL when the
+ * policy dropped it or closed the session; DOMI_E_SESSION_GONE when the session
+ * is being closed; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_session_send(struct domi_session *session, uint16_t type,
                                const void *data, uint32_t size);
@@ -219,9 +224,9 @@ DOMI_API int domi_session_send(struct domi_session *session, uint16_t type,
  * Sends a frame to a group that the session is attached to, in the gateway's
  * own name: the handler sees the gateway as the sender (see
  * domi_user_is_gateway). It reaches the group before what the user sends
- * later. 0; DOMI_E_NOT_ATTACHED; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH;
- * DOMI_E_QUEUE_FULL when the zone reads too slowly, which loses the link;
- * DOMI_E_SESSION_GONE when the link is being closed; UV_ENOMEM. [loop]
+ * later. 0; DOMI_E_NOT_ATTACHED; DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH as
+ * above; DOMI_E_QUEUE_FULL when the zone reads too slowly, which loses the
+ * link; DOMI_E_SESSION_GONE when the link is being closed; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_session_send_zone(struct domi_session *session,
                                     const struct domi_target *target,

@@ -114,9 +114,10 @@ DOMI_API void domi_group_free(struct domi_group *group);
 /*
  * Hands the group over to its worker, before or after the zone's start. From
  * then on only the group's own callbacks may touch it. UV_EAGAIN when the
- * worker's ring is full, DOMI_E_STATE when the zone is closing: the group is
- * the caller's still. When its worker finds a group of this id there already,
- * the new one is closed: on_close is called with DOMI_REASON_REFUSED. [loop]
+ * worker's ring is full, DOMI_E_STATE when the zone is closing or its start has
+ * failed, UV_ENOMEM: the group is the caller's still. When its worker finds a
+ * group of this id there already, the new one is closed: on_close is called
+ * with DOMI_REASON_REFUSED. [loop]
  */
 DOMI_API int domi_group_open(struct domi_group *group);
 
@@ -144,9 +145,11 @@ DOMI_API void domi_group_on_close(struct domi_group *group,
 DOMI_API void domi_group_tick(struct domi_group *group, uint64_t interval_us,
                               domi_group_tick_fn on_tick, void *user);
 
+/* [handler] */
 DOMI_API uint64_t domi_group_id(const struct domi_group *group);
 
-/* The zone, to be used only with its [any] functions there. [handler] */
+/* The zone, for which only domi_zone_post and domi_zone_data may be called
+   there. [handler] */
 DOMI_API struct domi_zone *domi_group_zone(const struct domi_group *group);
 
 /* A pointer of the application's, NULL at first. [handler] */
@@ -170,6 +173,7 @@ DOMI_API int domi_group_add(struct domi_group *group, struct domi_user user);
 DOMI_API int domi_group_remove(struct domi_group *group, struct domi_user user,
                                enum domi_reason reason);
 
+/* [handler] */
 DOMI_API bool domi_group_has(const struct domi_group *group,
                              struct domi_user user);
 

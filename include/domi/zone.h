@@ -84,8 +84,9 @@ DOMI_API struct domi_zone *domi_zone_new(struct uv_loop_s *loop,
 /*
  * Starts the workers, listens, and joins the registry. 0, or: DOMI_E_OPTION
  * (the log names the option), DOMI_E_STATE when started before, UV_EADDRINUSE
- * and other codes of bind, UV_EAGAIN when a thread cannot be made. After an
- * error the zone can only be closed. [loop]
+ * and other codes of bind, UV_EAGAIN when a thread cannot be made, UV_ENOMEM,
+ * and what the registry answers at once: UV_EADDRINUSE when another node has
+ * the id, DOMI_E_TOO_MANY. After an error the zone can only be closed. [loop]
  */
 DOMI_API int domi_zone_start(struct domi_zone *zone);
 
@@ -103,10 +104,12 @@ DOMI_API void domi_zone_close(struct domi_zone *zone,
 /*
  * Gives a frame to a group of this zone, as if it had come from the zone (see
  * domi_user_is_zone). The way for other threads, timers of the application,
- * and handlers of other groups to reach a group. 0; DOMI_E_TYPE_RESERVED;
- * DOMI_E_FRAME_LENGTH; DOMI_E_QUEUE_FULL when more bytes than the ring's size
- * wait already; DOMI_E_STATE when the zone does not run; UV_ENOMEM. It must
- * not be called after the zone's close callback. [any]
+ * and handlers of other groups to reach a group: of all functions that take an
+ * object of domi, this and domi_zone_data alone may be called on any thread. 0;
+ * DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH when `size` is above the zone's
+ * frame limit less 24; DOMI_E_QUEUE_FULL when as many bytes as a ring holds
+ * wait already; DOMI_E_STATE when the zone does not run; UV_ENOMEM. It must not
+ * be called after the zone's close callback has begun. [any]
  */
 DOMI_API int domi_zone_post(struct domi_zone *zone, uint64_t group,
                             uint16_t type, const void *data, uint32_t size);
@@ -122,8 +125,11 @@ DOMI_API int domi_zone_http_port(const struct domi_zone *zone);
 DOMI_API void domi_zone_stats(const struct domi_zone *zone,
                               struct domi_zone_stats *stats);
 
-/* A pointer of the application's, NULL at first; set before start. [any] */
+/* A pointer of the application's, NULL at first; set it before the start, if
+   handlers are to see it. [loop] */
 DOMI_API void domi_zone_set_data(struct domi_zone *zone, void *data);
+
+/* As it was set. [any] */
 DOMI_API void *domi_zone_data(const struct domi_zone *zone);
 
 #ifdef __cplusplus

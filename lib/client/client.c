@@ -46,6 +46,7 @@ struct domi_client {
     bool closing;
     domi_client_close_fn on_close;
     void *on_close_user;
+    void *data; /* of the application */
 };
 
 static void dial(struct domi_client *client);
@@ -361,6 +362,16 @@ int domi_client_send_group(struct domi_client *client,
     domi_put_u16(extend + DOMI_TARGET_SIZE, type);
     return send_frame(client, DOMI__FRAME_TO_ZONE, data, size, extend,
                       EXTEND_SIZE);
+}
+
+void domi_client_set_data(struct domi_client *client, void *data)
+{
+    client->data = data;
+}
+
+void *domi_client_data(const struct domi_client *client)
+{
+    return client->data;
 }
 
 void domi_client_close(struct domi_client *client,

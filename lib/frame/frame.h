@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The frame types of domi, and who may send them on which kind of connection. */
+/* The frame types of domi, and who may send them to whom. */
 #ifndef DOMI_FRAME_FRAME_H
 #define DOMI_FRAME_FRAME_H
 

@@ -28,6 +28,7 @@ struct domi__call {
 static void call_free(struct domi__call *call)
 {
     domi__list_remove(&call->of_session);
+    call->session->call_count--;
     domi__list_remove(&call->waiting);
     domi__timer_stop(&call->timer);
     free(call);
@@ -109,6 +110,10 @@ int domi_gateway_call(struct domi_gateway *gateway,
     if (group == DOMI__HELLO_GROUP) {
         return DOMI_E_OPTION;
     }
+    /* What a user asks for while a link is being opened must not pile up. */
+    if (session->call_count >= gateway->options.targets) {
+        return DOMI_E_TOO_MANY;
+    }
     call = calloc(1, sizeof(*call) + size);
     if (!call) {
         return UV_ENOMEM;
@@ -117,6 +122,7 @@ int domi_gateway_call(struct domi_gateway *gateway,
     domi__list_init(&call->waiting);
     domi__list_init(&call->of_session);
     domi__list_push(&session->calls, &call->of_session);
+    session->call_count++;
     call->gateway = gateway;
     call->session = session;
     call->on_called = on_called;

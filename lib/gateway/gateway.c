@@ -230,14 +230,17 @@ static int listen_all(struct domi_gateway *gateway)
     if (err) {
         domi__log(&gateway->log, DOMI_LOG_ERROR,
                   "cannot listen for users on %s port %d: %s", listen.host,
-                  gateway->options.tcp_port, domi_strerror(err));
+                  listen_port(gateway->options.tcp_port), domi_strerror(err));
         return err;
     }
     err = listen_http(gateway, &listen);
     if (err) {
+        const char *root = gateway->options.web_root;
+
         domi__log(&gateway->log, DOMI_LOG_ERROR,
-                  "cannot listen for HTTP on %s port %d: %s", listen.host,
-                  gateway->options.http_port, domi_strerror(err));
+                  "cannot listen for HTTP on %s port %d, with files from %s: %s",
+                  listen.host, listen_port(gateway->options.http_port),
+                  root ? root : "nowhere", domi_strerror(err));
     }
     return err;
 }

@@ -58,6 +58,7 @@ struct domi_session {
     struct domi__session base;
     struct domi__attachment *attachments;
     struct domi__list calls;   /* struct domi__call, unanswered */
+    unsigned call_count;       /* of them */
     struct domi__list held;    /* in a route's list, or to itself */
     const char *farewell_text; /* while a kick is under way */
     char *address;             /* once it was asked for */

@@ -39,7 +39,7 @@ static void read_settings(struct settings *s, int argc, char **argv)
          option_port, &s->gateway.http_port},
         {"web", "DIR", "of static files; none", option_text,
          &s->gateway.web_root},
-        {"name", "NAME", "of the gateway's service; gateway", option_text,
+        {"name", "NAME", "of the gateway's service; gate", option_text,
          &s->gateway.name},
         {"version", "N", "of the service; 1", option_positive,
          &s->gateway.version},
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 {
     struct domi_registry *registry = domi_registry_local_new();
     struct settings settings = {
-        .gateway = {.name = "gateway",
+        .gateway = {.name = "gate",
                     .host = "127.0.0.1",
                     .tcp_port = 8888,
                     .http_port = 8080,

@@ -32,7 +32,7 @@ static void read_settings(struct settings *s, int argc, char **argv)
          option_port, &s->gateway.http_port},
         {"web", "DIR", "of static files; none", option_text,
          &s->gateway.web_root},
-        {"name", "NAME", "of the service; gateway", option_text,
+        {"name", "NAME", "of the service; gate", option_text,
          &s->gateway.name},
         {"version", "N", "of the service; 1", option_positive,
          &s->gateway.version},
@@ -93,7 +93,7 @@ static int serve(uv_loop_t *loop, const struct settings *s)
 int main(int argc, char **argv)
 {
     struct settings settings = {
-        .gateway = {.name = "gateway",
+        .gateway = {.name = "gate",
                     .host = "127.0.0.1",
                     .tcp_port = 8888,
                     .http_port = 8080,

@@ -44,10 +44,17 @@ void report_ready(int id, const char *host, int tcp_port, int http_port)
     fflush(stdout);
 }
 
+/* What was asked for, as the operator writes it: 0 is a free one. */
+static int asked_port(int port)
+{
+    return port == DOMI_PORT_ANY ? 0 : port;
+}
+
 int report_failed(const char *what, const char *host, int tcp_port,
                   int http_port, int err)
 {
     fprintf(stderr, "%s on %s, TCP port %d, HTTP port %d: %s (%s)\n", what,
-            host, tcp_port, http_port, domi_strerror(err), domi_err_name(err));
+            host, asked_port(tcp_port), asked_port(http_port),
+            domi_strerror(err), domi_err_name(err));
     return 1;
 }

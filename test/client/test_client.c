@@ -249,6 +249,26 @@ static void refuses_types_that_are_not_the_applications(void **state)
                      DOMI_E_TYPE_RESERVED);
 }
 
+/* The close callback may still ask for it. */
+static void check_data(struct domi_client *client, void *user)
+{
+    assert_ptr_equal(domi_client_data(client), user);
+    on_close(client, user);
+}
+
+static void keeps_a_pointer_of_the_application(void **state)
+{
+    struct fixture *f = *state;
+
+    open_client(f);
+    assert_null(domi_client_data(f->client));
+    domi_client_set_data(f->client, f);
+    gateway_drop(&f->gateway);
+    wait_for(f, f->opens == 2);
+    domi_client_close(f->client, check_data, f);
+    forget_client(f);
+}
+
 static void refuses_what_is_no_address(void **state)
 {
     struct fixture *f = *state;
@@ -584,6 +604,7 @@ int main(void)
         cmocka_unit_test(hands_on_frames_that_have_a_handler),
         cmocka_unit_test(a_handler_can_be_taken_away),
         cmocka_unit_test(refuses_types_that_are_not_the_applications),
+        cmocka_unit_test(keeps_a_pointer_of_the_application),
         cmocka_unit_test(refuses_what_is_no_address),
         cmocka_unit_test(sends_nothing_without_a_connection),
         cmocka_unit_test(connects_again_when_the_gateway_closes),

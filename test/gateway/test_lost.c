@@ -286,6 +286,35 @@ static void fails_a_call_when_the_link_is_not_open_in_time(void **state)
     world_close(&lost.world);
 }
 
+static void limits_the_calls_that_wait_for_a_link(void **state)
+{
+    struct lost lost;
+
+    (void)state;
+    memset(&lost, 0, sizeof(lost));
+    world_open(&lost.world);
+    lost.world.options.targets = 3;
+    lost.world.options.link_open_ms = 200;
+    lost.zone = world_zone(&lost.world, true);
+    lost.zone->by_hand = true; /* never answers the magic */
+    world_start(&lost.world);
+    lost.a = user_connect(&lost.world);
+    lost.b = user_connect(&lost.world);
+    for (uint64_t group = GROUP; group < GROUP + 10; group++) {
+        user_ask(&lost.a, 0, group);
+    }
+    UNTIL(&lost.world.net, lost.world.calls_over == 7);
+    /* Nobody else is limited by that, and those that fail make room. */
+    user_ask(&lost.b, 0, GROUP);
+    UNTIL(&lost.world.net, lost.world.calls == 4);
+    for (uint64_t group = GROUP; group < GROUP + 3; group++) {
+        user_ask(&lost.a, 0, group);
+    }
+    UNTIL(&lost.world.net, lost.world.calls == 7);
+    assert_int_equal(lost.world.calls_over, 7);
+    world_close(&lost.world);
+}
+
 static void tells_a_call_that_its_session_is_gone(void **state)
 {
     struct lost lost;
@@ -369,6 +398,7 @@ int main(void)
         cmocka_unit_test(kicks_from_inside_on_detach),
         cmocka_unit_test(notices_a_silent_zone),
         cmocka_unit_test(fails_a_call_when_the_link_is_not_open_in_time),
+        cmocka_unit_test(limits_the_calls_that_wait_for_a_link),
         cmocka_unit_test(tells_a_call_that_its_session_is_gone),
         cmocka_unit_test(tells_two_zones_of_one_link_id_apart),
         cmocka_unit_test(loses_one_zone_and_keeps_the_other),

@@ -37,6 +37,7 @@ struct world {
     int call_status;
     unsigned calls_gone; /* told that the session is gone */
     unsigned calls_late; /* refused since the session is being closed */
+    unsigned calls_over; /* refused since too many wait */
 
     /* What it does. */
     enum domi_verdict verdict;
@@ -68,7 +69,7 @@ void world_start(struct world *world);
 /* Asks the gateway to close, for a world_stop or world_close to come. */
 void world_begin_stop(struct world *world);
 
-/* Closes the gateway, twice, and waits until it says that it is closed, once. */
+/* Closes the gateway twice, and waits until it says once that it is closed. */
 void world_stop(struct world *world);
 
 /* Ends all, the gateway too unless it is stopped already. */

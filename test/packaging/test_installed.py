@@ -3,11 +3,48 @@
 """Tests domi as a package: installs it, and uses what was installed."""
 import glob
 import os
+import re
 import shutil
+import socket
+import struct
+import subprocess
 import tempfile
+import time
 import unittest
 
-from support import GREETING, PROGRAM, SOURCE, run
+from support import ENVIRONMENT, GREETING, PROGRAM, SOURCE, run
+
+DEADLINE = 15  # seconds
+
+
+def listening(process):
+    """Waits until the process listens, and returns its port."""
+    proc = f'/proc/{process.pid}'
+    until = time.monotonic() + DEADLINE
+    while process.poll() is None and time.monotonic() < until:
+        sockets = set()
+        for name in os.listdir(f'{proc}/fd'):
+            try:
+                sockets.add(os.readlink(f'{proc}/fd/{name}'))
+            except FileNotFoundError:
+                pass  # It was closed meanwhile.
+        with open(f'{proc}/net/tcp', encoding='ascii') as file:
+            for fields in map(str.split, file.readlines()[1:]):
+                if fields[3] == '0A' and f'socket:[{fields[9]}]' in sockets:
+                    return int(fields[1].split(':')[1], 16)
+        time.sleep(0.01)
+    raise AssertionError(f'does not listen; status {process.poll()}')
+
+
+def receive(connection, size):
+    """Waits for exactly as many bytes."""
+    data = b''
+    while len(data) < size:
+        more = connection.recv(size - len(data))
+        if not more:
+            raise AssertionError(f'closed after {data.hex()}')
+        data += more
+    return data
 
 
 class InstalledTest(unittest.TestCase):
@@ -67,6 +104,38 @@ class InstalledTest(unittest.TestCase):
         program = self.build('static', flags)
         self.assertNotIn('libdomi', '\n'.join(self.needs(program)))
         self.assertEqual(run(program), GREETING)
+
+    def test_the_hello_of_the_readme_greets(self):
+        program = self.build_readme()
+        process = subprocess.Popen(
+            [program], stdin=subprocess.DEVNULL,
+            env={**ENVIRONMENT, 'LD_LIBRARY_PATH': self.lib})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        with socket.create_connection(('127.0.0.1', listening(process)),
+                                      DEADLINE) as link:
+            link.sendall(struct.pack('<I', 2299))
+            self.assertEqual(len(receive(link, 8)), 8)
+            # Type 51 from user 7 to group 666; and back, to a list of users.
+            link.sendall(struct.pack('<IHH5sQQ', 29, 16, 51, b'hello', 7, 666))
+            self.assertEqual(
+                receive(link, 31),
+                struct.pack('<IHH5sQQH', 31, 18, 9, b'hello', 7, 666, 51))
+
+    def build_readme(self):
+        """The program that README.md shows, built as it says."""
+        with open(os.path.join(SOURCE, 'README.md'), encoding='utf-8') as file:
+            text, = re.findall(r'^```c\n(.*?)^```$', file.read(), re.M | re.S)
+        # As it is, but for the port, which somebody else may use here.
+        text, count = re.subn('= 9999', '= DOMI_PORT_ANY', text)
+        self.assertEqual(count, 1)
+        source = os.path.join(self.root, 'program.c')
+        with open(source, 'w', encoding='utf-8') as file:
+            file.write(text)
+        program = os.path.join(self.root, 'program')
+        run('cc', '-Wall', '-Werror', source, '-o', program,
+            *self.pkg_config('--cflags', '--libs'))
+        return program
 
     def test_the_package_tells_its_version(self):
         project = run('meson', 'introspect', '--projectinfo',

@@ -53,6 +53,16 @@ REGISTRIES = re.compile('|'.join(
         ('ruby', 'gems.org'), ('wrapdb', '.mesonbuild'), ('jsdel', 'ivr'),
         ('unpkg', '.com'), ('packages', '.cloud'), ('proxy.', 'golang'))))
 
+# Public functions, of which each says in the comment before it where it may be
+# called. Those that take an object and may be called anywhere are few.
+FUNCTION = re.compile(r'^DOMI_API\b[^;]*?\b(domi_\w+)\(([^;]*)\);', re.M)
+PLACE = re.compile(r'\[(loop|handler|any)\]')
+OBJECT = re.compile(r'struct domi_(?:zone|group|gateway|session|client|'
+                    r'registry) \*')
+ANYWHERE = {'domi_zone_post', 'domi_zone_data'}
+
+COLUMNS = 80
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.M)
 
 
@@ -187,6 +197,33 @@ def check_top_level(tree):
             if top not in TOP_LEVEL and not top.startswith('.')]
 
 
+def check_places(tree):
+    """Whether public functions say where they may be called."""
+    faults = []
+    for name, text in tree.items():
+        if not name.startswith('include/') or not name.endswith('.h'):
+            continue
+        for function in FUNCTION.finditer(text or ''):
+            before = text[:function.start()]
+            comment = before[before.rfind('/*'):]
+            places = PLACE.findall(comment[:comment.find('*/')])
+            which, arguments = function.groups()
+            if not places:
+                faults.append((name, f'{which} does not say where it may be '
+                                     'called'))
+            elif (places[-1] == 'any' and OBJECT.search(arguments)
+                  and which not in ANYWHERE):
+                faults.append((name, f'{which} may not be called anywhere'))
+    return faults
+
+
+def check_columns(tree):
+    return [(f'{name}:{number}', f'is longer than {COLUMNS} columns')
+            for name, text in tree.items() if name.endswith(('.c', '.h'))
+            for number, line in enumerate((text or '').splitlines(), 1)
+            if len(line) > COLUMNS]
+
+
 def check_text(tree):
     faults = []
     for name, text in tree.items():
@@ -200,7 +237,8 @@ def check_text(tree):
 
 def check(tree):
     """All faults of a tree, as pairs of a place and a sentence."""
-    return check_includes(tree) + check_top_level(tree) + check_text(tree)
+    return (check_includes(tree) + check_top_level(tree) + check_places(tree)
+            + check_columns(tree) + check_text(tree))
 
 
 def main():

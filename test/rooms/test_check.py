@@ -148,6 +148,34 @@ class CheckTest(unittest.TestCase):
         self.fails('include/domi/raw.h: a public header includes '
                    'lib/base/table.h')
 
+    def test_public_functions_say_where_they_may_be_called(self):
+        self.write('include/domi/zone.h',
+                   '/* Posts. [any] */\n'
+                   'DOMI_API int domi_zone_post(struct domi_zone *zone,\n'
+                   '                            int type);\n'
+                   '/* Compares. [any] */\n'
+                   'DOMI_API int domi_compare(int a, int b);\n'
+                   '/* One comment for two. [loop] */\n'
+                   'DOMI_API int domi_zone_id(const struct domi_zone *zone);\n'
+                   'DOMI_API int domi_zone_port(struct domi_zone *zone);\n')
+        self.passes()
+        self.write('include/domi/group.h',
+                   '/* Counts. */\n'
+                   'DOMI_API int domi_group_count(struct domi_group *group);\n'
+                   '/* Sends. [any] */\n'
+                   'DOMI_API int domi_group_send(struct domi_group *group,\n'
+                   '                             int type);\n')
+        self.fails('include/domi/group.h: domi_group_count does not say where '
+                   'it may be called',
+                   'include/domi/group.h: domi_group_send may not be called '
+                   'anywhere')
+
+    def test_long_lines_are_found(self):
+        self.write('lib/base/log.h', '/* ' + 'x' * 74 + ' */\n')
+        self.passes()
+        self.write('lib/base/log.h', '\n/* ' + 'x' * 75 + ' */\n')
+        self.fails('lib/base/log.h:2: is longer than 80 columns')
+
     def test_the_top_level_is_kept_clear(self):
         self.write('notes.txt', 'milk\n')
         self.write('docs/index.md', 'empty\n')

@@ -95,6 +95,22 @@ class Options(support.TestCase):
                 self.assertIn(str(tcp or http), result.stderr)
                 self.assertEqual(result.stdout, '')
 
+    def test_a_folder_that_is_not_there_is_named(self):
+        for name in SERVERS[:2]:
+            result = self.run_program(name, '--web=/nowhere', '--tcp-port=0',
+                                      '--http-port=0')
+            self.assertEqual(result.returncode, 1)
+            self.assertIn('/nowhere: no such file', result.stderr)
+            self.assertNotIn('port -1', result.stderr)
+
+    def test_services_have_their_names(self):
+        for program, service in ((SERVERS[0], 'gateway gate is'),
+                                 (SERVERS[1], 'gateway gate is'),
+                                 (SERVERS[2], 'zone room: id')):
+            started = self.start(program, '--tcp-port=0',
+                                 '--http-port=0').ready()
+            support.wait_for(lambda: service in started.stderr(), service)
+
     def test_an_id_that_was_given_is_used(self):
         for name in SERVERS:
             program = self.start(name, '--tcp-port=0', '--http-port=0',

@@ -92,6 +92,24 @@ static void a_recorded_leave_takes_the_user_out(void **state)
     assert_int_equal(chat->fixture.left[DOMI_REASON_LEFT], 1);
 }
 
+/* The reference lost whoever came after a user of a higher id. */
+static void users_join_in_any_order_and_twice(void **state)
+{
+    struct chat *chat = *state;
+    struct peer *peer = &chat->peer;
+
+    peer_send_hex(peer, JOIN_C);
+    peer_send_hex(peer, JOIN_A);
+    peer_send_hex(peer, JOIN_C);
+    peer_send_hex(peer, JOIN_B);
+    peer_send_hex(peer, JOIN_A);
+    peer_send_hex(peer, HELLO_FROM_A);
+    peer_expect_hex(peer, "2f0000002200090068656c6c6f"
+                          "001040e279000000001080fa780000000010c09579000000"
+                          "9a020000000000003300");
+    assert_int_equal(chat->fixture.joined, 3);
+}
+
 static void heartbeats_are_answered_and_exit_ends_the_link(void **state)
 {
     struct chat *chat = *state;
@@ -351,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(carries_the_recorded_chat),
         TEST(a_recorded_leave_takes_the_user_out),
+        TEST(users_join_in_any_order_and_twice),
         TEST(heartbeats_are_answered_and_exit_ends_the_link),
         TEST(a_hostile_link_is_closed_and_harms_nobody),
         TEST(a_stranger_cannot_speak_for_another_link),

@@ -629,6 +629,70 @@ static void groups_tick_without_threads(void **state)
     groups_tick(state, 1);
 }
 
+/* Two groups whose ids are how often they tick in a second. */
+struct beats {
+    struct fixture fixture;
+    struct beat {
+        uint64_t begin_ns;
+        uint64_t least_late_ns; /* in the second half of a second */
+        atomic_uint ticks;
+        atomic_uint early;
+    } beat[64];
+};
+
+static void on_beat(struct domi_group *group, uint32_t ticks, void *user)
+{
+    struct beat *beat = user;
+    uint64_t interval_ns = 1000000 / domi_group_id(group) * 1000;
+    uint64_t due_ns = (beat->ticks + ticks) * interval_ns;
+    uint64_t now_ns = uv_hrtime() - beat->begin_ns;
+
+    if (now_ns < due_ns) {
+        beat->early++;
+    } else if (due_ns > 500000000 && now_ns - due_ns < beat->least_late_ns) {
+        beat->least_late_ns = now_ns - due_ns;
+    }
+    beat->ticks += ticks;
+}
+
+static void setup_beat(struct fixture *fixture, struct domi_group *group)
+{
+    struct beats *beats = (struct beats *)fixture;
+    uint64_t id = domi_group_id(group);
+    struct beat *beat = &beats->beat[id];
+
+    beat->least_late_ns = UINT64_MAX;
+    beat->begin_ns = uv_hrtime();
+    domi_group_tick(group, 1000000 / id, on_beat, beat);
+}
+
+/* However late some ticks are on a busy machine: none is early, none is lost,
+   and the beat does not drift, so that the best of the last are on time. */
+static void games_tick_steadily(void **state)
+{
+    struct beats *beats = calloc(1, sizeof(*beats));
+    struct fixture *fixture = &beats->fixture;
+    struct domi_zone_options options;
+
+    (void)state;
+    assert_non_null(beats);
+    options = fixture_options(fixture);
+    options.workers = 1;
+    fixture->setup = setup_beat;
+    fixture_init(fixture, &options);
+    assert_int_equal(domi_zone_start(fixture->zone), 0);
+    domi_zone_post(fixture->zone, 20, 99, NULL, 0);
+    domi_zone_post(fixture->zone, 60, 99, NULL, 0);
+    fixture_wait(fixture, beats->beat[20].ticks >= 20);
+    fixture_wait(fixture, beats->beat[60].ticks >= 60);
+    fixture_fini(fixture);
+    for (int id = 20; id <= 60; id += 40) {
+        assert_int_equal(beats->beat[id].early, 0);
+        assert_true(beats->beat[id].least_late_ns < 3000000);
+    }
+    free(beats);
+}
+
 /* ---- close --------------------------------------------------------------- */
 
 static void close_while_busy(void **state, unsigned workers, int no_workers)
@@ -740,6 +804,7 @@ int main(void)
         TEST(a_zone_works_without_threads),
         TEST(groups_tick_on_a_worker),
         TEST(groups_tick_without_threads),
+        TEST(games_tick_steadily),
         TEST(a_busy_zone_closes_in_order),
         TEST(a_busy_zone_without_threads_closes_in_order),
         TEST(a_connection_that_says_nothing_does_not_keep_the_zone),
