@@ -9,6 +9,7 @@
 #include "domi/api.h"
 #include "domi/frame.h"
 #include "domi/reason.h"
+#include "domi/target.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,9 +17,6 @@ extern "C" {
 
 struct uv_loop_s;
 struct domi_client;
-
-/* The 16 bytes by which a gateway names a target: target id, group id. */
-#define DOMI_TARGET_SIZE 16u
 
 /* The handshake is whole; `id` is the session id that the gateway gave.
    Called again after each reconnect. [loop] */
@@ -79,8 +77,10 @@ DOMI_API int domi_client_handle(struct domi_client *client, uint16_t type,
                                 domi_client_handler_fn handler, void *user);
 
 /*
- * Sends a frame to the gateway, or to the group that `target` names, 16 bytes
- * as the gateway gave them. 0; DOMI_E_STATE while there is no connection;
+ * Sends a frame to the gateway, or to the group that `target` names, the bytes
+ * of domi_target_put as the gateway's application sent them. A frame above the
+ * gateway's frame limit, 64 KiB by default, makes it close the session, as
+ * does any that it refuses. 0; DOMI_E_STATE while there is no connection;
  * DOMI_E_TYPE_RESERVED; DOMI_E_QUEUE_FULL; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_client_send(struct domi_client *client, uint16_t type,

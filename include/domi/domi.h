@@ -25,6 +25,7 @@
 #include "domi/log.h"
 #include "domi/reason.h"
 #include "domi/registry.h"
+#include "domi/target.h"
 #include "domi/zone.h"
 
 #endif

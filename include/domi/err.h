@@ -14,7 +14,7 @@ extern "C" {
     XX(E_FRAME_EXTEND, -20002, "extend is larger than the frame's body")       \
     XX(E_TYPE_RESERVED, -20003, "types below 50 are reserved")                 \
     XX(E_TYPE_TAKEN, -20004, "the type has a handler already")                 \
-    XX(E_OPTION, -20005, "an option has a value that is not allowed")          \
+    XX(E_OPTION, -20005, "an option or argument is not allowed")               \
     XX(E_STATE, -20006, "not possible in the object's present state")          \
     XX(E_NO_ZONE, -20007, "no zone of this service is known")                  \
     XX(E_ZONE_LOST, -20008, "the zone was lost")                               \
@@ -23,9 +23,8 @@ extern "C" {
     XX(E_NOT_MEMBER, -20011, "the user is not a member of the group")          \
     XX(E_QUEUE_FULL, -20012, "the send queue is full")                         \
     XX(E_TOO_MANY, -20013, "a limit on the number of objects is reached")      \
-    XX(E_GROUP_EXISTS, -20014, "a group of this id exists already")            \
-    XX(E_HANDSHAKE, -20015, "the peer does not speak domi's protocol")         \
-    XX(E_WEBSOCKET, -20016, "libwebsockets could not be started")
+    XX(E_HANDSHAKE, -20014, "the peer does not speak domi's protocol")         \
+    XX(E_WEBSOCKET, -20015, "libwebsockets could not be started")
 
 enum domi_err {
 #define XX(name, code, text) DOMI_##name = code,

@@ -10,10 +10,30 @@
 #include "domi/frame.h"
 #include "domi/log.h"
 #include "domi/reason.h"
+#include "domi/target.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/*
+ * How a user comes into a group.
+ *
+ * Attached is a session whose user may send frames to a group: the gateway
+ * attaches it by domi_gateway_call. A member is a user who hears broadcasts:
+ * the group's handler makes it one by domi_group_add. In between lies whatever
+ * the application wants, most often this:
+ *
+ * 1. The user sends the gateway a frame that asks for a group; the handler of
+ *    its type calls domi_gateway_call.
+ * 2. on_called sends the group a frame that names the user, with
+ *    domi_session_id, by domi_session_send_zone; and the user the target's
+ *    bytes, domi_target_put, by which it can name the group from now on.
+ * 3. The group's handler sees that the gateway is the sender
+ *    (domi_user_is_gateway), and adds the user {id, sender.gateway}.
+ *
+ * samples/hello and samples/chat do so.
+ */
 
 struct uv_loop_s;
 struct domi_registry;
@@ -37,12 +57,6 @@ enum domi_verdict {
     DOMI_ACCEPT = 0,
     DOMI_REFUSE,
     DOMI_LATER, /* domi_session_accept or domi_session_refuse will follow */
-};
-
-/* A place that a session is attached to: a group in a zone. */
-struct domi_target {
-    uint64_t id;    /* of the link to the zone; not 0 */
-    uint64_t group;
 };
 
 /* The session's handshake is whole. Nothing it sends is read before it is
@@ -174,9 +188,11 @@ DOMI_API int domi_gateway_handle(struct domi_gateway *gateway, uint16_t type,
                                  domi_gateway_handler_fn handler, void *user);
 
 /*
- * Finds the zone of `service` that holds `group`, opens the link to it if
- * there is none, and attaches the session, so that the user may send frames
- * to the group and the zone may send to the user. Attaching again is harmless.
+ * Finds the zone of `service` to which `group` belongs, opens the link to it
+ * if there is none, and attaches the session, so that the user may send frames
+ * to the group and the zone may send to the user. The group itself is neither
+ * asked nor told (see the top of this header); whether it exists is the
+ * zone's matter, see domi_zone_group_fn. Attaching again is harmless.
  * 0: `on_called` is called exactly once, perhaps before this returns. An error
  * means that it is never called: DOMI_E_SESSION_GONE when the session is being
  * closed; DOMI_E_OPTION for the group UINT64_MAX, which none may have;

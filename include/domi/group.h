@@ -113,11 +113,13 @@ DOMI_API void domi_group_free(struct domi_group *group);
 
 /*
  * Hands the group over to its worker, before or after the zone's start. From
- * then on only the group's own callbacks may touch it. UV_EAGAIN when the
+ * then on only the group's own callbacks may touch it; nothing guards it
+ * against other threads, who have domi_zone_post. A group that is never opened
+ * must be freed before the zone's close callback. UV_EAGAIN when the
  * worker's ring is full, DOMI_E_STATE when the zone is closing or its start has
  * failed, UV_ENOMEM: the group is the caller's still. When its worker finds a
  * group of this id there already, the new one is closed: on_close is called
- * with DOMI_REASON_REFUSED. [loop]
+ * with DOMI_REASON_GROUP_EXISTS. [loop]
  */
 DOMI_API int domi_group_open(struct domi_group *group);
 

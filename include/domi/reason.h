@@ -32,13 +32,13 @@ extern "C" {
     XX(FRAME_EXTEND, 15, "extend larger than the frame's body")                \
     XX(FORBIDDEN_TYPE, 16, "a frame type that this peer may not send")         \
     XX(UNKNOWN_TYPE, 17, "a frame type without a handler")                     \
-    XX(FORBIDDEN_INNER_TYPE, 18, "an inner type that users may not send")      \
+    XX(FORBIDDEN_INNER_TYPE, 18, "a type that users may not send to groups")      \
     XX(NOT_ATTACHED, 19, "a group that this user is not attached to")          \
     XX(BAD_BODY, 20, "a frame whose body has a wrong size or content")         \
     XX(QUEUE_FULL, 21, "the peer reads too slowly")                            \
     XX(REFUSED, 22, "refused by the application")                              \
     XX(BAD_MESSAGE, 23, "a WebSocket message that is not one frame")           \
-    XX(NOT_MEMBER, 24, "not a member of the group")                            \
+    XX(GROUP_EXISTS, 24, "a group of this id exists already")                  \
     XX(NO_GROUP, 25, "no such group")                                          \
     XX(MEMORY, 26, "out of memory")                                            \
     XX(TOO_MANY, 27, "a limit on the number of objects is reached")

@@ -105,7 +105,8 @@ DOMI_API void domi_zone_close(struct domi_zone *zone,
  * Gives a frame to a group of this zone, as if it had come from the zone (see
  * domi_user_is_zone). The way for other threads, timers of the application,
  * and handlers of other groups to reach a group: of all functions that take an
- * object of domi, this and domi_zone_data alone may be called on any thread. 0;
+ * object of domi, this and domi_zone_data alone may be called on any thread.
+ * Whether the group exists is found out by its worker, as for other frames. 0;
  * DOMI_E_TYPE_RESERVED; DOMI_E_FRAME_LENGTH when `size` is above the zone's
  * frame limit less 24; DOMI_E_QUEUE_FULL when as many bytes as a ring holds
  * wait already; DOMI_E_STATE when the zone does not run; UV_ENOMEM. It must not

@@ -267,6 +267,22 @@ static int make_links(struct domi_gateway *gateway)
     return gateway->links ? 0 : UV_ENOMEM;
 }
 
+static void log_self(struct domi_gateway *gateway)
+{
+    const struct domi__node *self = &gateway->membership.self;
+
+    domi__log(&gateway->log, DOMI_LOG_INFO,
+              "gateway %s: id %d, host %s, tcp port %d, http port %d",
+              self->service, self->id, self->host, self->tcp_port,
+              self->http_port);
+    if (self->tcp_port == 0 && self->http_port == 0) {
+        domi__log(&gateway->log, DOMI_LOG_WARNING,
+                  "gateway %s listens on no port: tcp_port and http_port are "
+                  "0, which means none; DOMI_PORT_ANY takes a free one",
+                  self->service);
+    }
+}
+
 static void on_joined(struct domi__membership *membership, int status)
 {
     struct domi_gateway *gateway =
@@ -289,8 +305,7 @@ static void on_joined(struct domi__membership *membership, int status)
         return;
     }
     gateway->joined = true;
-    domi__log(&gateway->log, DOMI_LOG_INFO, "gateway %s is node %d",
-              gateway->options.name, membership->self.id);
+    log_self(gateway);
 }
 
 static void join(struct domi_gateway *gateway)

@@ -22,6 +22,22 @@ static void refuse(struct domi_session *session, const struct domi_frame *frame,
     domi__session_close(&session->base, reason);
 }
 
+/* The same for a frame of type 8, in the words of who wrote it. */
+static void refuse_inner(struct domi_session *session, uint16_t inner,
+                         struct domi_target target, enum domi_reason reason)
+{
+    struct domi_gateway *gateway = session->base.arg;
+
+    domi__log_peer(&gateway->log, DOMI_LOG_WARNING,
+                   "session %llu of %s sent type %u to group %llu of target "
+                   "%llu: %s",
+                   (unsigned long long)session->base.id,
+                   domi_session_address(session), inner,
+                   (unsigned long long)target.group,
+                   (unsigned long long)target.id, domi_reason_text(reason));
+    domi__session_close(&session->base, reason);
+}
+
 /* The zone's queue is full enough: the user waits with what it sends. */
 static void hold(struct domi_session *session, struct domi__route *route)
 {
@@ -34,8 +50,7 @@ static bool to_zone(struct domi_session *session,
                     const struct domi_frame *frame)
 {
     struct domi_gateway *gateway = session->base.arg;
-    const struct domi_target target = {domi_get_u64(frame->extend),
-                                       domi_get_u64(frame->extend + 8)};
+    const struct domi_target target = domi_target_get(frame->extend);
     uint16_t inner = domi_get_u16(frame->extend + 16);
     const struct domi__attachment *attachment =
         domi__attachment_find(session, &target);
@@ -43,11 +58,12 @@ static bool to_zone(struct domi_session *session,
     uint8_t extend[16];
 
     if (inner < DOMI_TYPE_FIRST || domi__gateway_handler_find(gateway, inner)) {
-        refuse(session, frame, DOMI_REASON_FORBIDDEN_INNER_TYPE);
+        refuse_inner(session, inner, target,
+                     DOMI_REASON_FORBIDDEN_INNER_TYPE);
         return true;
     }
     if (!attachment) {
-        refuse(session, frame, DOMI_REASON_NOT_ATTACHED);
+        refuse_inner(session, inner, target, DOMI_REASON_NOT_ATTACHED);
         return true;
     }
     if (!link) {

@@ -202,7 +202,7 @@ void domi__group_host_open(struct domi__group_host *host,
     if (domi__table_get(&host->groups, group->id)) {
         domi__effect_note(host, DOMI__EFFECT_REFUSED,
                           (struct domi__effect_note){.group = group->id});
-        domi__group_abandon(group, DOMI_REASON_REFUSED);
+        domi__group_abandon(group, DOMI_REASON_GROUP_EXISTS);
         return;
     }
     if (!adopt(host, group)) {

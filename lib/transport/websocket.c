@@ -325,7 +325,7 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_NOT_ATTACHED:
     case DOMI_REASON_QUEUE_FULL:
     case DOMI_REASON_REFUSED:
-    case DOMI_REASON_NOT_MEMBER:
+    case DOMI_REASON_GROUP_EXISTS:
     case DOMI_REASON_NO_GROUP:
     case DOMI_REASON_COUNT:
         break;

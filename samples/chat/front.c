@@ -23,8 +23,7 @@ static void answer(struct domi_session *session, uint64_t target,
 {
     uint8_t data[DOMI_TARGET_SIZE];
 
-    domi_put_u64(data, target);
-    domi_put_u64(data + 8, group);
+    domi_target_put(data, (struct domi_target){target, group});
     domi_session_send(session, CHAT_JOIN, data, sizeof(data));
 }
 
@@ -97,8 +96,7 @@ static void on_leave(struct domi_gateway *gateway, struct domi_session *session,
         domi_session_kick(session, DOMI_REASON_BAD_BODY, NULL);
         return;
     }
-    target.id = domi_get_u64(frame->data);
-    target.group = domi_get_u64(frame->data + 8);
+    target = domi_target_get(frame->data);
     /* Leaving a room that is left already is harmless. */
     domi_session_leave(session, &target);
 }

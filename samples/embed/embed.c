@@ -79,8 +79,7 @@ static void on_called(struct domi_gateway *gateway,
         fail(user, domi_strerror(status));
         return;
     }
-    domi_put_u64(answer, target->id);
-    domi_put_u64(answer + 8, target->group);
+    domi_target_put(answer, *target);
     domi_session_send(session, JOIN, answer, sizeof(answer));
 }
 

@@ -25,8 +25,7 @@ static void on_called(struct domi_gateway *gateway, struct domi_session *user,
 
     (void)gateway, (void)arg;
     if (status == 0) {
-        domi_put_u64(answer, target->id);
-        domi_put_u64(answer + 8, target->group);
+        domi_target_put(answer, *target);
         domi_session_send(user, JOIN, answer, sizeof(answer));
     }
 }

@@ -299,7 +299,7 @@ static void a_second_group_of_one_id_is_closed(void **state)
     stage_group(stage, 5);
     stage_group(stage, 5);
     stage_expect(stage, "refused 5\n"
-                        "on_close 5 reason 22\n");
+                        "on_close 5 reason 24\n");
     stage_frame(stage, 0, 7, 5, 51, "x");
     stage_expect(stage, "on_frame 5/51 x from 7\n");
 }

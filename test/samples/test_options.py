@@ -104,8 +104,8 @@ class Options(support.TestCase):
             self.assertNotIn('port -1', result.stderr)
 
     def test_services_have_their_names(self):
-        for program, service in ((SERVERS[0], 'gateway gate is'),
-                                 (SERVERS[1], 'gateway gate is'),
+        for program, service in ((SERVERS[0], 'gateway gate: id'),
+                                 (SERVERS[1], 'gateway gate: id'),
                                  (SERVERS[2], 'zone room: id')):
             started = self.start(program, '--tcp-port=0',
                                  '--http-port=0').ready()

@@ -284,7 +284,7 @@ static void groups_can_be_opened_before_and_after_the_start(void **state)
     fixture_wait(&numbers->fixture,
                  numbers->taken == 2 &&
                      fixture_stats(&numbers->fixture).dropped_no_group == 1);
-    assert_int_equal(numbers->fixture.closed[DOMI_REASON_REFUSED], 1);
+    assert_int_equal(numbers->fixture.closed[DOMI_REASON_GROUP_EXISTS], 1);
     fixture_fini(&numbers->fixture);
     assert_int_equal(numbers->fixture.closed[DOMI_REASON_STOPPING], 2);
 }
