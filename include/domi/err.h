@@ -23,9 +23,8 @@ extern "C" {
     XX(E_NOT_MEMBER, -20011, "the user is not a member of the group")          \
     XX(E_QUEUE_FULL, -20012, "the send queue is full")                         \
     XX(E_TOO_MANY, -20013, "a limit on the number of objects is reached")      \
-    XX(E_GROUP_EXISTS, -20014, "a group of this id exists already")            \
-    XX(E_HANDSHAKE, -20015, "the peer does not speak domi's protocol")         \
-    XX(E_WEBSOCKET, -20016, "libwebsockets could not be started")
+    XX(E_HANDSHAKE, -20014, "the peer does not speak domi's protocol")         \
+    XX(E_WEBSOCKET, -20015, "libwebsockets could not be started")
 
 enum domi_err {
 #define XX(name, code, text) DOMI_##name = code,
