@@ -440,8 +440,9 @@ static bool adopt(struct websocket *websocket, int fd, const char *key)
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE,
                         LWS_TO_KILL_SYNC);
     }
-    /* A fresh socket has taken the whole answer: 129 bytes. */
-    return websocket->wsi != NULL;
+    /* We write beside libwebsockets from here on, so its answer must be out;
+       a fresh socket has room for its 129 bytes. */
+    return websocket->wsi != NULL && !lws_partial_buffered(wsi);
 }
 
 void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
@@ -465,7 +466,9 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     session->watch.fd = fd;
     session->watch.ready = on_ready;
     if (!adopt(websocket, fd, key)) {
-        session->watch.fd = -1;
+        if (!websocket->wsi) {
+            session->watch.fd = -1; /* no longer ours */
+        }
         domi__session_close(session, DOMI_REASON_SOCKET);
         return;
     }

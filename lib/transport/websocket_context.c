@@ -25,7 +25,8 @@ static const struct lws_protocols protocols[] = {
         .name = "domi",
         .callback = on_event,
         .per_session_data_size = sizeof(void *),
-        .rx_buffer_size = 1, /* allocated for each, and never used */
+        .rx_buffer_size = 1,    /* allocated for each, and never used */
+        .tx_packet_size = 4096, /* so that the handshake is one packet */
     },
     {0},
 };
