@@ -51,7 +51,10 @@ struct domi_zone_options {
     size_t ring_size;    /* bytes of each ring, a power of two, more than
                             twice the frame limit; what that asks for */
     uint32_t frame_limit;      /* bytes, from and to gateways; 1 MiB, or what
-                                  half of a smaller ring holds, less 64 */
+                                  half of a smaller ring holds, less 64. A
+                                  longer frame ends its link: at least the
+                                  frame_limit of gateways, and at most their
+                                  link_frame_limit */
     size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
     unsigned handshake_ms;     /* until the magic is whole; 5,000 */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */

@@ -123,27 +123,12 @@ void domi__ring_commit(struct domi__ring *ring, uint32_t kind)
     ring->reserved = 0;
 }
 
-/* The other side's index is fetched only when the old copy of it would make a
-   new record of the high water. */
-static inline void measure(struct domi__ring *ring)
-{
-    if (ring->head - ring->cached_tail <= ring->high_water) {
-        return;
-    }
-    ring->cached_tail =
-        atomic_load_explicit(&ring->released, memory_order_acquire);
-    if (ring->head - ring->cached_tail > ring->high_water) {
-        ring->high_water = ring->head - ring->cached_tail;
-    }
-}
-
 bool domi__ring_publish(struct domi__ring *ring)
 {
     if (ring->head ==
         atomic_load_explicit(&ring->published, memory_order_relaxed)) {
         return false;
     }
-    measure(ring);
     atomic_store_explicit(&ring->published, ring->head, memory_order_release);
     return true;
 }

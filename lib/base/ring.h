@@ -30,7 +30,6 @@ struct domi__ring {
     uint32_t *record;   /* header of the open reservation */
     size_t cached_tail; /* `released` as last seen */
     size_t wanted;      /* what `released` must reach for domi__ring_has_room */
-    size_t high_water;  /* most bytes ever in use */
 
     /* Written by the producer, read by the consumer. */
     _Alignas(DOMI__RING_LINE) atomic_size_t published;

@@ -151,9 +151,6 @@ void domi__links_close(struct domi__links *links,
 struct domi__link *domi__links_get(struct domi__links *links,
                                    const struct domi__node *node);
 
-/* The link of this id, if it is open; or NULL. */
-struct domi__link *domi__links_find(struct domi__links *links, uint64_t id);
-
 /* The id that the zone gave the link; 0 while it is not open. */
 uint64_t domi__link_id(const struct domi__link *link);
 

@@ -407,11 +407,6 @@ struct domi__link *domi__links_get(struct domi__links *links,
     return link;
 }
 
-struct domi__link *domi__links_find(struct domi__links *links, uint64_t id)
-{
-    return domi__table_get(&links->by_id, id);
-}
-
 uint64_t domi__link_id(const struct domi__link *link)
 {
     return link->id;

@@ -238,7 +238,8 @@ static int listen_all(struct domi_gateway *gateway)
         const char *root = gateway->options.web_root;
 
         domi__log(&gateway->log, DOMI_LOG_ERROR,
-                  "cannot listen for HTTP on %s port %d, with files from %s: %s",
+                  "cannot listen for HTTP on %s port %d, with files from %s:"
+                  " %s",
                   listen.host, listen_port(gateway->options.http_port),
                   root ? root : "nowhere", domi_strerror(err));
     }

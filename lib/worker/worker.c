@@ -375,8 +375,3 @@ bool domi__worker_is_done(const struct domi__worker *worker)
 {
     return domi__ring_is_done(&worker->in);
 }
-
-size_t domi__worker_high_water(const struct domi__worker *worker)
-{
-    return worker->in.high_water;
-}

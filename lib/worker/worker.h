@@ -95,7 +95,4 @@ uint64_t domi__worker_busy_since(const struct domi__worker *worker);
 /* Whether the worker is done with all records that were committed. [loop] */
 bool domi__worker_is_done(const struct domi__worker *worker);
 
-/* Most bytes ever waiting in the ring in. [loop] */
-size_t domi__worker_high_water(const struct domi__worker *worker);
-
 #endif

@@ -225,22 +225,6 @@ static void says_nothing_when_nobody_waits(void **state)
     }
 }
 
-static void remembers_the_most_that_ever_waited(void **state)
-{
-    struct domi__ring *ring = *state;
-
-    for (unsigned i = 0; i < 1000; i++) {
-        push(ring, i, 56);
-        push(ring, i, 56);
-        pop(ring, i, 56);
-        pop(ring, i, 56);
-        domi__ring_release(ring);
-    }
-    assert_int_equal(ring->high_water, 128);
-    fill(ring);
-    assert_int_equal(ring->high_water, SIZE);
-}
-
 static size_t random_size(unsigned *seed)
 {
     unsigned r = (unsigned)rand_r(seed);
@@ -378,7 +362,6 @@ int main(void)
         TEST(tells_of_room_once_a_quarter_is_free),
         TEST(tells_of_room_for_a_record_larger_than_a_quarter),
         TEST(says_nothing_when_nobody_waits),
-        TEST(remembers_the_most_that_ever_waited),
         TEST(matches_a_plain_queue_at_random),
         cmocka_unit_test(loses_nothing_between_threads_published_singly),
         cmocka_unit_test(loses_nothing_between_threads_published_by_many),

@@ -68,6 +68,37 @@ static void starts_with_no_options_at_all(void **state)
     world_close(&world);
 }
 
+static void keeps_a_pointer_of_the_application(void **state)
+{
+    struct world world;
+    struct domi_gateway *gateway;
+
+    (void)state;
+    world_open(&world);
+    gateway = domi_gateway_new(&world.net.loop, NULL);
+    assert_non_null(gateway);
+    assert_null(domi_gateway_data(gateway));
+    domi_gateway_set_data(gateway, &world);
+    assert_ptr_equal(domi_gateway_data(gateway), &world);
+    close_and_wait(&world, gateway);
+    world_close(&world);
+}
+
+static void reports_a_folder_that_is_not_there(void **state)
+{
+    const struct domi_gateway_options options = {
+        .tcp_port = DOMI_PORT_ANY,
+        .http_port = DOMI_PORT_ANY,
+        .web_root = "/nowhere",
+    };
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    expect_start(&world, &options, UV_ENOENT);
+    world_close(&world);
+}
+
 static void refuses_bad_options(void **state)
 {
     const struct domi_gateway_options bad[] = {
@@ -388,6 +419,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_with_no_options_at_all),
+        cmocka_unit_test(keeps_a_pointer_of_the_application),
+        cmocka_unit_test(reports_a_folder_that_is_not_there),
         cmocka_unit_test(refuses_bad_options),
         cmocka_unit_test(reports_a_port_that_is_taken),
         cmocka_unit_test(reports_an_id_that_is_taken),
