@@ -32,7 +32,7 @@ extern "C" {
     XX(FRAME_EXTEND, 15, "extend larger than the frame's body")                \
     XX(FORBIDDEN_TYPE, 16, "a frame type that this peer may not send")         \
     XX(UNKNOWN_TYPE, 17, "a frame type without a handler")                     \
-    XX(FORBIDDEN_INNER_TYPE, 18, "a type that users may not send to groups")      \
+    XX(FORBIDDEN_INNER_TYPE, 18, "a type that users may not send to groups")   \
     XX(NOT_ATTACHED, 19, "a group that this user is not attached to")          \
     XX(BAD_BODY, 20, "a frame whose body has a wrong size or content")         \
     XX(QUEUE_FULL, 21, "the peer reads too slowly")                            \
