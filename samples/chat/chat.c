@@ -46,6 +46,8 @@ static void read_settings(struct settings *s, int argc, char **argv)
         {"id", "N", "of the gateway's node; 0", option_id, &s->id},
         {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
          &s->workers},
+        {"zone", "NAME=HOST:PORT", "for other programs; means nothing here",
+         option_idle, NULL},
         {0},
     };
     const struct options options = {

@@ -37,6 +37,8 @@ static void read_settings(struct settings *s, int argc, char **argv)
         {"version", "N", "of the service; 1", option_positive,
          &s->gateway.version},
         {"id", "N", "of the node; made from its address", option_id, &s->id},
+        {"workers", "N", "for other programs; means nothing here",
+         option_idle, NULL},
         {0},
     };
     const struct options options = {

@@ -36,6 +36,10 @@ static void read_settings(struct settings *s, int argc, char **argv)
         {"id", "N", "of the node; made from its address", option_id, &s->id},
         {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
          &s->workers},
+        {"zone", "NAME=HOST:PORT", "for other programs; means nothing here",
+         option_idle, NULL},
+        {"web", "DIR", "for other programs; means nothing here",
+         option_idle, NULL},
         {0},
     };
     const struct options options = {

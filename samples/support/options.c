@@ -68,6 +68,13 @@ const char *option_id(const struct option_row *row, const char *value)
     return take_int(row, value, 0, 1022, "a node id, 0 to 1022");
 }
 
+const char *option_idle(const struct option_row *row, const char *value)
+{
+    fprintf(stderr, "--%s %s means nothing to this program\n", row->name,
+            value);
+    return NULL;
+}
+
 const char *option_positive(const struct option_row *row, const char *value)
 {
     return take_int(row, value, 1, 1000000, "a number, 1 to 1000000");

@@ -46,6 +46,10 @@ const char *option_port(const struct option_row *row, const char *value);
 /* int: a node id. */
 const char *option_id(const struct option_row *row, const char *value);
 
+/* An option that the programs have in common and that means nothing to this
+   one, so that one start script serves all: says so on standard error. */
+const char *option_idle(const struct option_row *row, const char *value);
+
 /* int: 1 to 1,000,000. */
 const char *option_positive(const struct option_row *row, const char *value);
 

@@ -103,6 +103,15 @@ class Options(support.TestCase):
             self.assertIn('/nowhere: no such file', result.stderr)
             self.assertNotIn('port -1', result.stderr)
 
+    def test_all_take_the_common_options(self):
+        for program in SERVERS:
+            started = self.start(
+                program, '--host=127.0.0.1', '--http-port=0', '--tcp-port=0',
+                '--zone=other=127.0.0.1:1', '--name=other', '--version=1',
+                '--workers=1', '--web=.').ready()
+            idle = started.stderr().count('means nothing to this program')
+            self.assertEqual(idle, 2 if program == SERVERS[2] else 1)
+
     def test_services_have_their_names(self):
         for program, service in ((SERVERS[0], 'gateway gate: id'),
                                  (SERVERS[1], 'gateway gate: id'),
