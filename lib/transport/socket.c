@@ -68,3 +68,13 @@ void domi__socket_flush(struct domi__session *session)
     }
     set_blocked(session, false);
 }
+
+void domi__socket_read_to_end(struct domi__session *session)
+{
+    uint8_t *buffer = domi__loop_read_buffer(session->loop);
+    ssize_t n = recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        session->transport->shut(session, false);
+    }
+}

@@ -128,24 +128,13 @@ static bool read_once(struct domi__session *session)
     return (size_t)n == first + DOMI__READ_BUFFER;
 }
 
-/* A closed session waits for the peer to close its side too. */
-static void read_to_end(struct domi__session *session)
-{
-    uint8_t *buffer = domi__loop_read_buffer(session->loop);
-    ssize_t n = recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
-
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-        session->transport->shut(session, false);
-    }
-}
-
 static void on_ready(struct domi__watch *watch, unsigned events)
 {
     struct domi__session *session =
         DOMI__CONTAINER(watch, struct domi__session, watch);
 
     if (session->state == DOMI__SESSION_LINGERING) {
-        read_to_end(session);
+        domi__socket_read_to_end(session);
         return;
     }
     if ((events & EPOLLOUT) && session->state < DOMI__SESSION_CLOSING) {
