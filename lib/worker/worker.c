@@ -318,11 +318,6 @@ void *domi__worker_reserve(struct domi__worker *worker, size_t size)
     return room;
 }
 
-size_t domi__worker_limit(const struct domi__worker *worker)
-{
-    return domi__ring_limit(&worker->in);
-}
-
 void domi__worker_commit(struct domi__worker *worker, uint32_t kind)
 {
     domi__ring_commit(&worker->in, kind);

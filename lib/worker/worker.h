@@ -50,12 +50,12 @@ void domi__worker_stop(struct domi__worker *worker);
    joins it then. [loop] */
 bool domi__worker_has_ended(struct domi__worker *worker);
 
-/* Room for a record of at most domi__worker_limit bytes to the worker, or NULL
-   when the ring is full; then domi__worker_has_room becomes true and the loop
-   is woken in time. A full ring publishes what was committed. [loop] */
+/* Room for a record to the worker, or NULL when the ring is full; then
+   domi__worker_has_room becomes true and the loop is woken in time. A full ring
+   publishes what was committed. Both rings take records of the same size, up
+   to domi__worker_out_limit. [loop] */
 void *domi__worker_reserve(struct domi__worker *worker, size_t size);
 void domi__worker_commit(struct domi__worker *worker, uint32_t kind);
-size_t domi__worker_limit(const struct domi__worker *worker);
 
 /* Shows what was committed to the worker, and wakes it if it sleeps. [loop] */
 void domi__worker_publish(struct domi__worker *worker);

@@ -27,7 +27,7 @@ static void gets_over_both_rings_being_full(void **state)
 static void takes_its_largest_records(void **state)
 {
     struct fixture *f = *state;
-    size_t limit = domi__worker_limit(f->worker);
+    size_t limit = domi__worker_out_limit(f->worker);
 
     assert_true(limit <= domi__worker_out_limit(f->worker));
     for (uint64_t i = 0; i < 200; i++) {
