@@ -17,6 +17,7 @@
  * int: 0, or a negative code for domi_strerror. Close is asynchronous and ends
  * with one callback, after which the object is gone.
  */
+#include "domi/choice.h"
 #include "domi/client.h"
 #include "domi/err.h"
 #include "domi/frame.h"

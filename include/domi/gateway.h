@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "domi/api.h"
+#include "domi/choice.h"
 #include "domi/frame.h"
 #include "domi/log.h"
 #include "domi/reason.h"
@@ -90,12 +91,24 @@ typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
 /*
  * The outcome of domi_gateway_call: `status` is 0, and the session is attached
  * to `target`; or a negative code and `target` is NULL: DOMI_E_NO_ZONE,
- * DOMI_E_ZONE_LOST when the link could not be opened, DOMI_E_TOO_MANY,
+ * DOMI_E_FULL when all zones of the service are too full, DOMI_E_ZONE_LOST
+ * when the link could not be opened, DOMI_E_TOO_MANY,
  * DOMI_E_SESSION_GONE (`session` is then NULL), UV_ENOMEM. [loop]
  */
 typedef void (*domi_call_fn)(struct domi_gateway *gateway,
                              struct domi_session *session, int status,
                              const struct domi_target *target, void *user);
+
+/* As for zones: see domi_zone_joined_fn and its kin in zone.h. Until it has
+   joined, and while it has no id, a gateway takes no users. [loop] */
+typedef void (*domi_gateway_joined_fn)(struct domi_gateway *gateway,
+                                       int status, void *user);
+typedef void (*domi_gateway_id_fn)(struct domi_gateway *gateway, int id,
+                                   void *user);
+
+/* A drain has come to its end: the last session is gone. [loop] */
+typedef void (*domi_gateway_drained_fn)(struct domi_gateway *gateway,
+                                        void *user);
 
 /* The gateway has been closed; its memory is freed when this returns. */
 typedef void (*domi_gateway_close_fn)(struct domi_gateway *gateway,
@@ -132,11 +145,27 @@ struct domi_gateway_options {
                                   unanswered calls; 256 */
     unsigned sessions;         /* at most; 0: as descriptors allow */
 
+    const char *advertise;   /* as in struct domi_zone_options */
+    const char *admin_token; /* for POST /<id>/exit; NULL: only from loopback */
+    unsigned drain_rate; /* in a drain: users a second who are told to come
+                            back elsewhere; 0: none, each stays as long as it
+                            likes */
+    const char *come_back; /* where to: text for clients, at most 200 bytes,
+                              as "gate2.example.com:8888"; NULL: to where they
+                              came from, which leads elsewhere */
+    domi_choose_fn choose; /* the zone for a new group, where the registry
+                              leaves that to gateways; domi_choose_lowest */
+    unsigned full_percent; /* no new groups and users to zones with more memory
+                              in use; 90 */
+
     domi_connect_fn on_connect;       /* NULL: all are accepted */
     domi_disconnect_fn on_disconnect;
     domi_detach_fn on_detach;
+    domi_gateway_joined_fn on_joined;
+    domi_gateway_id_fn on_id;
+    domi_gateway_drained_fn on_drained;
     domi_log_fn log;                  /* NULL: no log */
-    void *user;                       /* for these callbacks */
+    void *user;                       /* for these callbacks, and `choose` */
 };
 
 /* What a gateway has done and refused since its start. */
@@ -177,6 +206,20 @@ DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
  */
 DOMI_API void domi_gateway_close(struct domi_gateway *gateway,
                                  domi_gateway_close_fn on_close, void *user);
+
+/*
+ * Begins to drain: no new users are taken, and the registry is told so. Those
+ * who are there go on, unless drain_rate sends them away: with a notice that
+ * says how long to wait and where to come back (DOMI_NOTICE_COME_BACK), then a
+ * close. When the last is gone, on_drained is called. The HTTP port, which
+ * goes on answering, does the same at POST /<id>/exit, and the registry when a
+ * newer version of the service is in force. DOMI_E_STATE when the gateway does
+ * not run; 0, also when it drains already. [loop]
+ */
+DOMI_API int domi_gateway_drain(struct domi_gateway *gateway);
+
+/* Whether it drains. [loop] */
+DOMI_API int domi_gateway_is_draining(const struct domi_gateway *gateway);
 
 /*
  * Calls `handler` for frames of `type` that users send to the gateway; such

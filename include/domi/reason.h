@@ -41,7 +41,8 @@ extern "C" {
     XX(GROUP_EXISTS, 24, "a group of this id exists already")                  \
     XX(NO_GROUP, 25, "no such group")                                          \
     XX(MEMORY, 26, "out of memory")                                            \
-    XX(TOO_MANY, 27, "a limit on the number of objects is reached")
+    XX(TOO_MANY, 27, "a limit on the number of objects is reached")    \
+    XX(DRAINING, 28, "the node is being drained")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

@@ -31,6 +31,26 @@ typedef int (*domi_zone_group_fn)(struct domi_zone *zone,
 /* The zone has been closed; its memory is freed when this returns. [loop] */
 typedef void (*domi_zone_close_fn)(struct domi_zone *zone, void *user);
 
+/* The registry has answered: `status` is 0, and the zone has its id and takes
+   links; or it was refused, as domi_zone_start tells, or DOMI_E_VERSION or
+   DOMI_E_NO_ID, and can only be closed. Once; perhaps before domi_zone_start
+   returns. [loop] */
+typedef void (*domi_zone_joined_fn)(struct domi_zone *zone, int status,
+                                    void *user);
+
+/* The claim on the node id was lost to another node; `id` is the new one, or
+   -1 while there is none: no link is taken then. [loop] */
+typedef void (*domi_zone_id_fn)(struct domi_zone *zone, int id, void *user);
+
+/* A drain has come to its end: no group has a member any more. Close the zone
+   now; a drain that a newer version began may still be called off. Once for
+   each drain. [loop] */
+typedef void (*domi_zone_drained_fn)(struct domi_zone *zone, void *user);
+
+/* The share of memory in use, in percent, that the zone is to tell gateways,
+   instead of the machine's or container's own. About once a second. [loop] */
+typedef unsigned (*domi_zone_memory_fn)(struct domi_zone *zone, void *user);
+
 /*
  * All fields may be 0 or NULL, which means the default. Strings are copied by
  * domi_zone_new; the registry must live until the zone's close callback.
@@ -60,14 +80,28 @@ struct domi_zone_options {
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
     unsigned handler_limit_ms; /* reported when exceeded; 100 */
 
+    const char *advertise;  /* address told to others; NULL: `host`, or, where
+                               that means all addresses, the first one of the
+                               machine that is not its loopback */
+    const char *admin_token; /* for POST /<id>/exit; NULL: only from loopback */
+    unsigned drain_rate; /* in a drain: users a second who are sent to other
+                            zones, by closing their groups; 0: none, each
+                            stays as long as it likes */
+
     domi_zone_group_fn on_group; /* NULL: unknown groups are refused */
+    domi_zone_joined_fn on_joined;   /* these may be NULL */
+    domi_zone_id_fn on_id;
+    domi_zone_drained_fn on_drained;
+    domi_zone_memory_fn memory_use;
     domi_log_fn log;             /* NULL: no log */
-    void *user;                  /* for on_group and log */
+    void *user;                  /* for these callbacks */
 };
 
 /* What a zone has done and refused since its start. */
 struct domi_zone_stats {
     uint64_t links;            /* open now */
+    uint64_t groups;           /* open now */
+    uint64_t members;          /* of all groups, now */
     uint64_t frames_in;        /* taken for groups */
     uint64_t frames_out;       /* sent over links */
     uint64_t dropped_no_group; /* frames for groups that do not exist */
@@ -103,6 +137,19 @@ DOMI_API int domi_zone_start(struct domi_zone *zone);
  */
 DOMI_API void domi_zone_close(struct domi_zone *zone,
                               domi_zone_close_fn on_close, void *user);
+
+/*
+ * Begins to drain: the zone takes no new groups, and tells the registry and its
+ * gateways so; the groups that it has go on, unless drain_rate moves their
+ * users. When the last member is gone, on_drained is called. The HTTP port
+ * does the same at POST /<id>/exit, and the registry when a newer version of
+ * the service is in force. DOMI_E_STATE when the zone does not run; 0, also
+ * when it drains already. [loop]
+ */
+DOMI_API int domi_zone_drain(struct domi_zone *zone);
+
+/* Whether it drains. [loop] */
+DOMI_API int domi_zone_is_draining(const struct domi_zone *zone);
 
 /*
  * Gives a frame to a group of this zone, as if it had come from the zone (see

@@ -44,6 +44,15 @@ enum domi__direction {
  *   BROADCAST_EXCEPT  extend: user id, group id, inner type
  *   USERS_GONE    data: user ids; extend: reason
  *   GROUP_CLOSED  extend: group id, reason
+ *   LOAD          data: u16 memory in use, percent; u16 flags, see
+ *                 DOMI__LOAD_*; u32 members of all groups
+ *   GROUPS        data: ids of groups that the zone has; after a hello answer
+ *                 with DIRECTORY all of them, then GROUPS_END, then each new
+ *                 one; a group that ends is told by GROUP_CLOSED
+ *   GROUPS_END    nothing
+ *   PLACE         data: group id, u64 node id that the gateway would choose,
+ *                 u64 node id that it cannot reach or UINT64_MAX
+ *   PLACED        data: group id, u64 node id where the group is to be
  */
 #define DOMI__FRAME_MAP(XX)                                                    \
     XX(HEARTBEAT, 1, 15, 0, 0, 0, 0)                                           \
@@ -61,6 +70,11 @@ enum domi__direction {
     XX(BROADCAST_EXCEPT, 16, 8, 0, 1, 18, 0)                                   \
     XX(USERS_GONE, 17, 4, 8, 8, 2, 0)                                          \
     XX(GROUP_CLOSED, 18, 8, 0, 0, 10, 0)                                       \
+    XX(LOAD, 19, 8, 8, 0, 0, 0)                                                \
+    XX(GROUPS, 20, 8, 8, 8, 0, 0)                                              \
+    XX(GROUPS_END, 21, 8, 0, 0, 0, 0)                                          \
+    XX(PLACE, 22, 4, 24, 0, 0, 0)                                              \
+    XX(PLACED, 23, 8, 16, 0, 0, 0)                                             \
     XX(NOTICE, 40, 2, 24, 1, 0, 0)
 
 enum domi__frame_type {
@@ -74,7 +88,13 @@ enum domi__frame_type {
 #define DOMI__HELLO_VERSION 1u
 #define DOMI__HELLO_SIZE 16u
 #define DOMI__FEATURE_GROUPS 1u /* knows JOINED, LEFT, BROADCAST and kin */
+#define DOMI__FEATURE_LOAD 2u      /* LOAD, once a second */
+#define DOMI__FEATURE_DIRECTORY 4u /* GROUPS, GROUPS_END, PLACE, PLACED */
 #define DOMI__HELLO_GROUP UINT64_MAX
+
+/* Flags of a LOAD. */
+#define DOMI__LOAD_DRAINING 1u /* takes no new groups, keeps those it has */
+#define DOMI__LOAD_BUSY 2u     /* a worker is stuck, or memory is short */
 
 /*
  * Whether this frame may come from this direction, with these sizes: NONE, or

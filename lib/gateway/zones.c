@@ -201,6 +201,11 @@ static void on_frame(void *user, struct domi__link *link,
     case DOMI__FRAME_HELLO_ANSWER:
     case DOMI__FRAME_USERS_GONE:
     case DOMI__FRAME_NOTICE:
+    case DOMI__FRAME_LOAD:
+    case DOMI__FRAME_GROUPS:
+    case DOMI__FRAME_GROUPS_END:
+    case DOMI__FRAME_PLACE:
+    case DOMI__FRAME_PLACED:
         break; /* taken by transport and links, or refused by the check */
     }
 }

@@ -289,6 +289,7 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_EXIT:
         return DOMI__WEBSOCKET_NORMAL;
     case DOMI_REASON_STOPPING:
+    case DOMI_REASON_DRAINING:
         return DOMI__WEBSOCKET_GOING_AWAY;
     case DOMI_REASON_BAD_MAGIC:
     case DOMI_REASON_FRAME_EXTEND:

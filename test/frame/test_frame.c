@@ -226,8 +226,9 @@ static bool may_come(unsigned type, enum domi__direction direction)
 {
     static const uint8_t from_user[] = {1, 2, 3, 8};
     static const uint8_t to_user[] = {1, 2, 4, 40};
-    static const uint8_t to_zone[] = {1, 2, 10, 11, 17};
-    static const uint8_t from_zone[] = {1, 2, 9, 12, 13, 14, 15, 16, 18};
+    static const uint8_t to_zone[] = {1, 2, 10, 11, 17, 22};
+    static const uint8_t from_zone[] = {1,  2,  9,  12, 13, 14, 15,
+                                        16, 18, 19, 20, 21, 23};
 
     if (type >= 50) {
         return direction != DOMI__ZONE_TO_GATEWAY;
@@ -281,6 +282,16 @@ static bool may_be_this_large(unsigned type, size_t data, size_t extend)
         return has_users(data) && extend == 2;
     case 18: /* group closed: group, reason */
         return data == 0 && extend == 8 + 2;
+    case 19: /* load: percent, flags, members */
+        return data == 2 + 2 + 4 && extend == 0;
+    case 20: /* groups */
+        return has_users(data) && extend == 0;
+    case 21: /* groups end */
+        return data == 0 && extend == 0;
+    case 22: /* place: group, wanted node, refused node */
+        return data == 8 + 8 + 8 && extend == 0;
+    case 23: /* placed: group, node */
+        return data == 8 + 8 && extend == 0;
     case 40: /* notice, reason, wait, target, group, a text */
         return data >= 2 + 2 + 4 + 8 + 8 && extend == 0;
     default:

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside the Consul registry: what its files share. */
+#ifndef DOMI_CLUSTER_CONSUL_H
+#define DOMI_CLUSTER_CONSUL_H
+
+#include "base/list.h"
+#include "cluster/consul_client.h"
+#include "cluster/registry.h"
+#include "transport/transport.h"
+
+/*
+ *   consul.c           the registry: joins, leaves, watches, its state
+ *   consul_settings.c  options and environment
+ *   consul_client.c    requests and replies
+ *   consul_member.c    one node of this process: version, id, registration
+ *   consul_tenure.c    the claim on a node id: session and key
+ *   consul_version.c   the service's version key
+ *   consul_service.c   one service that is watched, as a snapshot
+ *   consul_entries.c   health answers into entries; a pure function
+ */
+
+struct domi__consul {
+    struct domi_registry base;
+    struct domi_consul_options given; /* with strings of its own */
+    struct domi__consul_settings settings;
+    struct domi__log log;
+    struct domi__loop *loop;            /* while there is anybody */
+    struct domi__consul_client *client; /* while there is anybody */
+    unsigned users;                     /* members and watches */
+    struct domi__list members;          /* struct domi__consul_member */
+    struct domi__list services;         /* struct domi__consul_service */
+    enum domi_registry_state state;
+    uint64_t answered_ms;               /* when it last did */
+    bool ready;                         /* the settings have been read */
+};
+
+static inline struct domi__consul *
+domi__consul_of(struct domi_registry *registry)
+{
+    return (struct domi__consul *)registry;
+}
+
+/* ---- consul.c ------------------------------------------------------------ */
+
+/* Each reply is shown here: from it the registry's state is made. A 200 or 404
+   is an answer; errors of HTTP below 500 but 429 are answers too, and are
+   logged at a limited rate. */
+void domi__consul_heard(struct domi__consul *consul,
+                        const struct domi__consul_reply *reply);
+
+/* A wait before the next try: grows from 200 ms to 5 s with `failures`, with
+   chance in it. */
+uint64_t domi__consul_wait_ms(unsigned failures);
+
+/* The member has left and is done with; called once, after which it may be
+   freed and the client may go. */
+void domi__consul_member_done(struct domi__consul *consul);
+
+/* ---- consul_member.c ----------------------------------------------------- */
+
+/*
+ * A node from join to leave. It refuses a version that is outdated, gets an id,
+ * registers, raises the version once Consul finds the node healthy, and calls
+ * on_joined as soon as it is registered. Then it keeps all that in force: the
+ * registration, the id, the watch of the version. It answers by the calls of
+ * the membership.
+ */
+struct domi__consul_member;
+
+/* Made and begun; `membership->data` is it. NULL when memory is short. */
+struct domi__consul_member *
+domi__consul_member_new(struct domi__consul *consul,
+                        struct domi__membership *membership);
+
+/* self.draining has changed. */
+void domi__consul_member_update(struct domi__consul_member *member);
+
+/* Takes everything back, within 2 s, then calls domi__consul_member_done,
+   frees itself, and calls on_left, in this order. */
+void domi__consul_member_leave(struct domi__consul_member *member);
+
+/* ---- consul_service.c ---------------------------------------------------- */
+
+/* A service that is watched, for all its watches. */
+struct domi__consul_service;
+
+/* Adds the watch to its service, which is made when it is the first. */
+int domi__consul_service_watch(struct domi__consul *consul,
+                               struct domi__registry_watch *watch);
+void domi__consul_service_unwatch(struct domi__consul *consul,
+                                  struct domi__registry_watch *watch);
+
+#endif
