@@ -26,6 +26,16 @@ domi__rendezvous(const struct domi__snapshot *snapshot, uint64_t group);
 int domi__node_answer(const struct domi__node *node, unsigned weight,
                       const char *path, char *body, size_t size);
 
+/*
+ * The address that others are told: `advertise` where it is given; else `host`;
+ * where that means all addresses, the first address of the machine that is not
+ * its loopback. Writes it to `out`. 0; UV_EADDRNOTAVAIL when the machine has
+ * none; DOMI_E_OPTION when `advertise` is no IP address, or one that means all
+ * addresses.
+ */
+int domi__advertise(const char *host, const char *advertise, char *out,
+                    size_t size);
+
 /* Checks host and ports of a node's options: 0, or DOMI_E_OPTION after a line
    in the log that names what is wrong. */
 int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
