@@ -136,6 +136,44 @@ void domi__effect_left(struct domi_group *group, uint32_t link, uint64_t user,
     end(&writer);
 }
 
+/* GROUP_CLOSED to one link. */
+static void tell_closed(struct domi__group_host *host, uint32_t link,
+                        uint64_t group, enum domi_reason reason)
+{
+    struct writer writer;
+
+    begin(&writer, host, 1, DOMI__FRAME_GROUP_CLOSED, 0, 10);
+    writer.links[0] = link;
+    put_u64(&writer, group);
+    put_u16(&writer, (uint16_t)reason);
+    end(&writer);
+}
+
+void domi__effect_missing(struct domi__group_host *host, uint32_t link,
+                          uint64_t group, enum domi_reason reason)
+{
+    if (link < host->link_room && knows_groups(host, link)) {
+        tell_closed(host, link, group, reason);
+    }
+}
+
+void domi__effect_closed(struct domi_group *group, enum domi_reason reason)
+{
+    struct domi__group_host *host = group->host;
+
+    for (uint32_t i = 0; i < group->roster.share_count; i++) {
+        uint32_t link = group->roster.shares[i].link;
+
+        if (knows_groups(host, link) &&
+            !(host->links[link].features & DOMI__FEATURE_DIRECTORY)) {
+            tell_closed(host, link, group->id, reason);
+        }
+    }
+    domi__effect_note(host, DOMI__EFFECT_CLOSED,
+                      (struct domi__effect_note){.group = group->id,
+                                                 .reason = (uint16_t)reason});
+}
+
 /* ---- to links that know groups ------------------------------------------ */
 
 /* The shares of a group whose links know groups, except one link. */
@@ -188,11 +226,6 @@ static void to_knowing(struct domi_group *group, uint32_t except,
     }
 }
 
-void domi__effect_closed(struct domi_group *group, enum domi_reason reason)
-{
-    to_knowing(group, DOMI__NO_LINK, DOMI__FRAME_GROUP_CLOSED,
-               (uint16_t)reason, NULL, 0);
-}
 
 /* To the one link of a member who is left out; nothing when nobody else is
    behind it. */
