@@ -68,6 +68,7 @@ static void set_defaults(struct domi_gateway *gateway)
                                                : 5000);
     default_number(&options->link_open_ms, 5000);
     default_number(&options->targets, 256);
+    default_number(&options->full_percent, 90);
     gateway->limits = (struct domi__session_limits){
         .frame_limit = options->frame_limit,
         .send_limit = options->send_limit,
@@ -246,6 +247,40 @@ static int listen_all(struct domi_gateway *gateway)
     return err;
 }
 
+/* How long a question where a group is waits for zones to be known, at most. */
+#define PLACE_MS 3000u
+
+static int make_placement(struct domi_gateway *gateway)
+{
+    const struct domi_gateway_options *given = &gateway->options;
+    const struct domi__placement_options options = {
+        .loop = gateway->loop,
+        .log = &gateway->log,
+        .registry = given->registry,
+        .choose = given->choose,
+        .choose_user = given->user,
+        .full_percent = given->full_percent,
+        .wait_ms = given->link_open_ms < PLACE_MS ? given->link_open_ms
+                                                  : PLACE_MS,
+    };
+
+    gateway->placement = domi__placement_new(&options);
+    if (!gateway->placement) {
+        return UV_ENOMEM;
+    }
+    domi__placement_set_links(gateway->placement, gateway->links);
+    return 0;
+}
+
+/* Zones tell what only a placement on snapshots needs to know. */
+static uint32_t link_features(const struct domi_gateway *gateway)
+{
+    return gateway->options.registry->kind->watch
+               ? DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD |
+                     DOMI__FEATURE_DIRECTORY
+               : DOMI__FEATURE_GROUPS;
+}
+
 static int make_links(struct domi_gateway *gateway)
 {
     const struct domi__links_options options = {
@@ -260,12 +295,13 @@ static int make_links(struct domi_gateway *gateway)
                 .heartbeat_ms = gateway->options.heartbeat_ms,
             },
         .node_id = gateway->membership.self.id,
+        .features = link_features(gateway),
         .calls = &domi__gateway_links_calls,
         .user = gateway,
     };
 
     gateway->links = domi__links_new(&options);
-    return gateway->links ? 0 : UV_ENOMEM;
+    return gateway->links ? make_placement(gateway) : UV_ENOMEM;
 }
 
 static void log_self(struct domi_gateway *gateway)
@@ -381,6 +417,8 @@ static void close_links(struct domi_gateway *gateway)
 
     gateway->links_closing = true;
     gateway->parts++;
+    domi__placement_free(gateway->placement);
+    gateway->placement = NULL;
     domi__links_close(gateway->links, on_links_closed, gateway);
     while ((node = domi__list_pop(&gateway->routes))) {
         domi__route_free(DOMI__CONTAINER(node, struct domi__route, node));
