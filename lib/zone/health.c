@@ -3,10 +3,16 @@
 #include "base/memory_use.h"
 #include "zone/state.h"
 
-int domi__zone_answer(void *arg, const char *path, char *body, size_t size)
+void domi__zone_answer(void *arg, const struct domi__http_question *question,
+                       struct domi__http_answer *answer)
 {
-    const struct domi_zone *zone = arg;
+    struct domi_zone *zone = arg;
+    const struct domi__node_status status = {
+        .node = &zone->membership.self,
+        .registry = zone->registry,
+        .memory = domi__memory_use(),
+        .admin_token = zone->options.admin_token,
+    };
 
-    return domi__node_answer(&zone->membership.self, domi__memory_use(), path,
-                             body, size);
+    domi__node_answer(&status, &zone->log, question, answer);
 }
