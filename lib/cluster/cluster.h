@@ -41,9 +41,11 @@ bool domi__node_answer(const struct domi__node_status *status,
 /*
  * The address that others are told: `advertise` where it is given; else `host`;
  * where that means all addresses, the first address of the machine that is not
- * its loopback. Writes it to `out`. 0; UV_EADDRNOTAVAIL when the machine has
- * none; DOMI_E_OPTION when `advertise` is no IP address, or one that means all
- * addresses.
+ * its loopback, or the loopback's where there is no other. IPv4 goes before
+ * IPv6, which is looked for only when `host` is of that kind. Writes it to
+ * `out`, which has room for INET6_ADDRSTRLEN bytes. 0; UV_EADDRNOTAVAIL when
+ * the machine has none; DOMI_E_OPTION when `advertise` is no IP address, or one
+ * that means all addresses; a code of uv_interface_addresses.
  */
 int domi__advertise(const char *host, const char *advertise, char *out,
                     size_t size);
@@ -53,7 +55,11 @@ int domi__advertise(const char *host, const char *advertise, char *out,
 int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
                      int http_port, const int *id, int version);
 
-/* The same for the token of the administrator, which may be NULL. */
+/* domi__advertise, with a line in the log when it fails. */
+int domi__node_advertise(struct domi__log *log, const char *host,
+                         const char *advertise, char *out, size_t size);
+
+/* As domi__node_check, for the token of the administrator; it may be NULL. */
 int domi__node_check_token(struct domi__log *log, const char *token);
 
 #define DOMI__TOKEN_MAX 256u

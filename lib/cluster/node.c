@@ -76,3 +76,24 @@ int domi__node_check_token(struct domi__log *log, const char *token)
     }
     return 0;
 }
+
+int domi__node_advertise(struct domi__log *log, const char *host,
+                         const char *advertise, char *out, size_t size)
+{
+    char escaped[128];
+    int err = domi__advertise(host, advertise, out, size);
+
+    if (err == DOMI_E_OPTION) {
+        domi__log(log, DOMI_LOG_ERROR,
+                  "option advertise is \"%s\": must be the IP address of one "
+                  "machine",
+                  domi__log_escape(escaped, sizeof(escaped), advertise,
+                                   strlen(advertise)));
+    } else if (err) {
+        domi__log(log, DOMI_LOG_ERROR,
+                  "option advertise is missing: this machine's address cannot "
+                  "be found out: %s",
+                  domi_strerror(err));
+    }
+    return err;
+}

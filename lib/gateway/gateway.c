@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_SHORT 95u /* percent in use above which it is not healthy */
+
 /* ---- new and free -------------------------------------------------------- */
 
 static void free_gateway(struct domi_gateway *gateway)
@@ -69,8 +71,7 @@ static void answer(void *arg, const struct domi__http_question *question,
         .node = &gateway->membership.self,
         .registry = gateway->options.registry,
         .memory = memory,
-        .busy = memory > gateway->options.full_percent ? "memory is short"
-                                                       : NULL,
+        .busy = memory > MEMORY_SHORT ? "memory is short" : NULL,
         .admin_token = gateway->options.admin_token,
     };
 

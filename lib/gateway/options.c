@@ -51,7 +51,6 @@ int domi__gateway_options_init(struct domi_gateway *gateway,
     struct domi_gateway_options *options = &gateway->options;
 
     *options = given ? *given : none;
-
     if (options->id) {
         gateway->wanted_id = *options->id;
         options->id = &gateway->wanted_id;
@@ -123,21 +122,20 @@ static int check_sizes(struct domi_gateway *gateway)
 static int check_cluster(struct domi_gateway *gateway)
 {
     const struct domi_gateway_options *options = &gateway->options;
-    int err;
+    int err = domi__node_check_token(&gateway->log, options->admin_token);
 
+    if (err) {
+        return err;
+    }
     if (options->come_back && strlen(options->come_back) > COME_BACK_MAX) {
         return refuse(gateway, "come_back", "at most 200 bytes");
     }
     if (options->full_percent > 100) {
         return refuse(gateway, "full_percent", "at most 100");
     }
-    err = domi__advertise(options->host, options->advertise,
-                          gateway->advertised, sizeof(gateway->advertised));
-    if (err == DOMI_E_OPTION) {
-        return refuse(gateway, "advertise",
-                      "an IP address, and none that means all addresses");
-    }
-    return err;
+    return domi__node_advertise(&gateway->log, options->host,
+                                options->advertise, gateway->advertised,
+                                sizeof(gateway->advertised));
 }
 
 int domi__gateway_options_check(struct domi_gateway *gateway)
@@ -159,8 +157,5 @@ int domi__gateway_options_check(struct domi_gateway *gateway)
     }
     err = domi__node_check(&gateway->log, options->host, options->tcp_port,
                            options->http_port, options->id, options->version);
-    if (!err) {
-        err = domi__node_check_token(&gateway->log, options->admin_token);
-    }
     return err ? err : check_cluster(gateway);
 }

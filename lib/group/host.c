@@ -104,7 +104,9 @@ static void close_group(struct domi_group *group, enum domi_reason reason)
     group->ended = true;
     domi__ticks_remove(&host->ticks, group);
     domi__table_remove(&host->groups, group->id);
-    domi__effect_closed(group, DOMI_REASON_GROUP_CLOSED);
+    domi__effect_closed(group, reason == DOMI_REASON_DRAINING
+                                   ? DOMI_REASON_DRAINING
+                                   : DOMI_REASON_GROUP_CLOSED);
     while (roster->count > 0) {
         domi__group_enter(group, 0);
         domi__group_end_member(group, roster->records[roster->count - 1],
@@ -189,6 +191,8 @@ static bool adopt(struct domi__group_host *host, struct domi_group *group)
             host->options.calls->now(host->options.arg) + group->tick_ns;
         domi__ticks_set(&host->ticks, group);
     }
+    domi__effect_note(host, DOMI__EFFECT_OPENED,
+                      (struct domi__effect_note){.group = group->id});
     return true;
 }
 
@@ -223,6 +227,10 @@ static struct domi_group *make_group(struct domi__group_host *host,
 
     *reason = DOMI_REASON_NO_GROUP;
     if (!host->options.on_group || host->stopped || id == DOMI__HELLO_GROUP) {
+        return NULL;
+    }
+    *reason = DOMI_REASON_DRAINING;
+    if (host->drain != 0) {
         return NULL;
     }
     *reason = DOMI_REASON_MEMORY;
@@ -299,6 +307,9 @@ void domi__group_host_frame(struct domi__group_host *host, uint32_t link,
 
     if (!group && !(group = make_group(host, group_id, &reason))) {
         drop(host, group_id, type, reason);
+        if (reason == DOMI_REASON_DRAINING) {
+            domi__effect_missing(host, link, group_id, reason);
+        }
         return;
     }
     handler = domi__group_find_handler(group, type);
@@ -345,7 +356,7 @@ static void user_gone(struct domi__group_host *host, uint32_t link,
         struct domi_group *group = host->slots[was.group].group;
 
         domi__members_drop(&host->members, &group->roster, number);
-        host->links[link].members--;
+        domi__group_link_left(host, link);
         domi__group_enter(group, 0);
         domi__group_left(group, &was, reason);
         domi__group_leave(group);
@@ -443,6 +454,69 @@ uint32_t domi__group_link_index(const struct domi__group_host *host,
     uintptr_t found = (uintptr_t)domi__table_get(&host->link_ids, gateway);
 
     return found ? (uint32_t)(found - 1) : DOMI__NO_LINK;
+}
+
+/* ---- drains ------------------------------------------------------------- */
+
+/* Groups that one move closes at most, so that many without members do not
+   hold up the worker. */
+#define MOVE_GROUPS 256u
+
+uint32_t domi__group_host_members(const struct domi__group_host *host)
+{
+    return domi__members_count(&host->members);
+}
+
+static void tell_emptied(struct domi__group_host *host)
+{
+    if (host->drain != 0 && domi__group_host_members(host) == 0) {
+        domi__effect_note(host, DOMI__EFFECT_EMPTIED,
+                          (struct domi__effect_note){.group = host->drain});
+    }
+}
+
+void domi__group_link_left(struct domi__group_host *host, uint32_t link)
+{
+    host->links[link].members--;
+    tell_emptied(host);
+}
+
+void domi__group_host_drain(struct domi__group_host *host, uint32_t number)
+{
+    host->drain = number;
+    tell_emptied(host);
+}
+
+/* The next group that is there, or NULL. O(slots) in all, as each call goes on
+   where the last one stopped. */
+static struct domi_group *next_group(struct domi__group_host *host)
+{
+    uint32_t i;
+
+    for (i = 0; i < host->slot_count; i++) {
+        uint32_t at = host->move_at % host->slot_count;
+
+        host->move_at = at + 1;
+        if (host->slots[at].group) {
+            return host->slots[at].group;
+        }
+    }
+    return NULL;
+}
+
+void domi__group_host_move(struct domi__group_host *host, uint32_t users)
+{
+    struct domi_group *group;
+    uint64_t moved = 0;
+
+    for (uint32_t i = 0; host->drain != 0 && i < MOVE_GROUPS && moved < users &&
+                         (group = next_group(host));
+         i++) {
+        moved += group->roster.count;
+        close_group(group, DOMI_REASON_DRAINING);
+    }
+    domi__effect_note(host, DOMI__EFFECT_MOVED,
+                      (struct domi__effect_note){.group = moved});
 }
 
 /* ---- time --------------------------------------------------------------- */
