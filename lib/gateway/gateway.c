@@ -212,6 +212,8 @@ static void close_links(struct domi_gateway *gateway)
 
     gateway->links_closing = true;
     gateway->parts++;
+    domi__placement_free(gateway->placement);
+    gateway->placement = NULL;
     domi__links_close(gateway->links, on_links_closed, gateway);
     while ((node = domi__list_pop(&gateway->routes))) {
         domi__route_free(DOMI__CONTAINER(node, struct domi__route, node));

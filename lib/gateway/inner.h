@@ -109,6 +109,7 @@ struct domi_gateway {
     struct domi__listener *tcp;
     struct domi__listener *http;
     struct domi__links *links;   /* once the node id is known */
+    struct domi__placement *placement; /* as well */
     struct domi__table sessions; /* by id, those that are open */
     size_t admitted;             /* open or in their handshake */
     struct domi__hash_key key;
@@ -196,7 +197,11 @@ void domi__route_free(struct domi__route *route);
 /* The link is open: answers the calls that wait for it. */
 void domi__calls_link_up(struct domi_gateway *gateway, struct domi__link *link);
 
-/* The link is given up: they fail. */
+/* The link could not be opened, or is given up: they ask anew where the group
+   is, where that may have changed; else they wait on, or fail when it is given
+   up. */
+void domi__calls_link_failed(struct domi_gateway *gateway,
+                             struct domi__link *link);
 void domi__calls_link_gone(struct domi_gateway *gateway,
                            struct domi__link *link);
 

@@ -2,6 +2,42 @@
 /* A gateway in its registry: joining, a new id, a newer version, leaving. */
 #include "gateway/inner.h"
 
+/* How long a question where a group is waits for zones to be known, at most. */
+#define PLACE_MS 3000u
+
+/* ---- what the node id makes possible ------------------------------------- */
+
+static int make_placement(struct domi_gateway *gateway)
+{
+    const struct domi_gateway_options *given = &gateway->options;
+    const struct domi__placement_options options = {
+        .loop = gateway->loop,
+        .log = &gateway->log,
+        .registry = given->registry,
+        .choose = given->choose,
+        .choose_user = given->user,
+        .full_percent = given->full_percent,
+        .wait_ms = given->link_open_ms < PLACE_MS ? given->link_open_ms
+                                                  : PLACE_MS,
+    };
+
+    gateway->placement = domi__placement_new(&options);
+    if (!gateway->placement) {
+        return UV_ENOMEM;
+    }
+    domi__placement_set_links(gateway->placement, gateway->links);
+    return 0;
+}
+
+/* Zones tell what only a placement on snapshots needs to know. */
+static uint32_t link_features(const struct domi_gateway *gateway)
+{
+    return gateway->options.registry->kind->watch
+               ? DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD |
+                     DOMI__FEATURE_DIRECTORY
+               : DOMI__FEATURE_GROUPS;
+}
+
 static int make_links(struct domi_gateway *gateway)
 {
     const struct domi__links_options options = {
@@ -16,13 +52,16 @@ static int make_links(struct domi_gateway *gateway)
                 .heartbeat_ms = gateway->options.heartbeat_ms,
             },
         .node_id = gateway->membership.self.id,
+        .features = link_features(gateway),
         .calls = &domi__gateway_links_calls,
         .user = gateway,
     };
 
     gateway->links = domi__links_new(&options);
-    return gateway->links ? 0 : UV_ENOMEM;
+    return gateway->links ? make_placement(gateway) : UV_ENOMEM;
 }
+
+/* ---- what the registry tells --------------------------------------------- */
 
 static void log_self(struct domi_gateway *gateway)
 {
@@ -122,6 +161,8 @@ static void on_left(struct domi__membership *membership)
 {
     domi__gateway_part_closed(membership->arg);
 }
+
+/* ---- joining and leaving ------------------------------------------------- */
 
 int domi__gateway_join(struct domi_gateway *gateway)
 {
