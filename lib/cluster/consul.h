@@ -85,12 +85,9 @@ void domi__consul_sweep_soon(struct domi__consul *consul);
 void domi__consul_state_start(struct domi__consul *consul);
 void domi__consul_state_stop(struct domi__consul *consul);
 
-/*
- * Each reply is shown here: from it the registry's state is made. A 200 or 404
- * is an answer; errors of HTTP below 500 but 429 are answers too, and are
- * logged at a limited rate. What the agent answers by itself, without the
- * cluster (/v1/agent/...), is shown only when it failed.
- */
+/* Each reply is shown here: from it the registry's state is made. A 200 or 404
+   is an answer; errors of HTTP below 500 but 429 are answers too, and are
+   logged at a limited rate. */
 void domi__consul_heard(struct domi__consul *consul,
                         const struct domi__consul_reply *reply);
 

@@ -2,18 +2,18 @@
 /* Whether Consul answers, as far as one can know. */
 
 /*
- * An answer is one of the cluster's, not of the agent alone, which goes on
- * talking when the cluster has no leader. What proves it is a read of the
- * default consistency: the probe reads a key that nobody has. It is sent
+ * An agent goes on talking when the cluster has no leader. What proves that
+ * Consul answers is a read of the default consistency: the probe reads a key
+ * that nobody has. It is sent
  *
  * - at once when any other request has failed, so that an agent that was killed
  *   is noticed within milliseconds, and one connection that broke is not;
  * - while services are watched, when nothing was answered for a second: their
  *   blocking queries are silent for a minute, and an agent that hangs breaks
  *   no connection;
- * - each second while Consul is away.
+ * - each second while Consul is away, and at once when anything is answered.
  *
- * A probe that is not answered makes the state stale; any answer of the cluster
+ * A probe that is not answered makes the state stale, one that is answered
  * makes it good. A service that cannot be read, although probes are answered,
  * is stale as well.
  */
@@ -115,6 +115,16 @@ void domi__consul_review(struct domi__consul *consul)
     }
 }
 
+static void note_answer(struct domi__consul *consul)
+{
+    struct domi__consul_health *health = &consul->health;
+
+    health->answered_ms = now_of(consul);
+    if (health->state == DOMI_REGISTRY_OK) {
+        health->good_ms = health->answered_ms;
+    }
+}
+
 static void fall_silent(struct domi__consul *consul, const char *reason)
 {
     struct domi__consul_health *health = &consul->health;
@@ -129,15 +139,11 @@ static void fall_silent(struct domi__consul *consul, const char *reason)
 
 static void speak_again(struct domi__consul *consul)
 {
-    struct domi__consul_health *health = &consul->health;
-    bool was_silent = health->is_silent;
+    bool was_silent = consul->health.is_silent;
 
-    health->is_silent = false;
-    health->answered_ms = now_of(consul);
+    consul->health.is_silent = false;
     domi__consul_review(consul);
-    if (health->state == DOMI_REGISTRY_OK) {
-        health->good_ms = health->answered_ms;
-    }
+    note_answer(consul);
     if (was_silent) {
         /* A blocking query may hang on a connection that died unheard. */
         domi__consul_services_again(consul);
@@ -200,6 +206,14 @@ static void probe(struct domi__consul *consul)
     }
 }
 
+/* Unless one is under way. */
+static void probe_now(struct domi__consul *consul)
+{
+    if (consul->health.probe == 0) {
+        probe(consul);
+    }
+}
+
 static void on_timer(struct domi__timer *timer)
 {
     struct domi__consul_health *health =
@@ -214,7 +228,7 @@ static void on_timer(struct domi__timer *timer)
                                                      : PROBE_EVERY_MS);
         return;
     }
-    probe(consul);
+    probe_now(consul);
 }
 
 void domi__consul_state_start(struct domi__consul *consul)
@@ -238,13 +252,13 @@ void domi__consul_state_stop(struct domi__consul *consul)
 void domi__consul_heard(struct domi__consul *consul,
                         const struct domi__consul_reply *reply)
 {
-    if (is_answer(reply)) {
-        if (reply->error[0]) {
-            domi__consul_complain(consul, reply->error);
-        }
-        speak_again(consul);
-    } else if (!consul->health.is_silent && consul->health.probe == 0) {
-        probe(consul);
+    if (is_answer(reply) && reply->error[0]) {
+        domi__consul_complain(consul, reply->error);
+    }
+    if (is_answer(reply) == consul->health.is_silent) {
+        probe_now(consul);
+    } else if (is_answer(reply)) {
+        note_answer(consul);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is believed of Consul's answers, and when; the clock is moved by hand. */
+/* What is believed of answers, and when; the clock is moved by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cjson/cJSON.h>
 
@@ -386,6 +387,79 @@ static void counts_the_faults_that_are_too_many_to_name(void **state)
     cJSON_Delete(json);
 }
 
+static double ms_between(const struct timespec *a, const struct timespec *b)
+{
+    return (double)(b->tv_sec - a->tv_sec) * 1e3 +
+           (double)(b->tv_nsec - a->tv_nsec) / 1e6;
+}
+
+/* As large as Consul writes them: the whole health answer is 1.3 MB. */
+static char *largest_answer(void)
+{
+    const size_t size = 2u << 20;
+    char *text = malloc(size);
+    size_t used = 0;
+
+    assert_non_null(text);
+    for (int id = 0; id <= 1022; id++) {
+        used += (size_t)snprintf(
+            text + used, size - used,
+            "%c{\"Node\":{\"ID\":\"%036d\",\"Node\":\"machine-%d\","
+            "\"Address\":\"10.1.0.1\",\"Datacenter\":\"dc1\","
+            "\"TaggedAddresses\":{\"lan\":\"10.1.0.1\",\"wan\":\"10.1.0.1\"},"
+            "\"Meta\":{\"consul-network-segment\":\"\"},\"CreateIndex\":5,"
+            "\"ModifyIndex\":7},\"Service\":{\"ID\":\"%d\","
+            "\"Service\":\"room\",\"Tags\":[\"domi\"],"
+            "\"Address\":\"10.0.%d.%d\",\"Meta\":{\"http_port\":\"8090\","
+            "\"state\":\"up\",\"version\":\"1\"},\"Port\":%d,\"Weights\":"
+            "{\"Passing\":1,\"Warning\":1},\"EnableTagOverride\":false,"
+            "\"Proxy\":{\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},"
+            "\"CreateIndex\":%d,\"ModifyIndex\":%d},\"Checks\":[{"
+            "\"Node\":\"machine\",\"CheckID\":\"serfHealth\",\"Name\":"
+            "\"Serf Health Status\",\"Status\":\"passing\",\"Notes\":\"\","
+            "\"Output\":\"Agent alive and reachable\",\"ServiceID\":\"\","
+            "\"ServiceName\":\"\",\"ServiceTags\":[],\"Type\":\"\","
+            "\"Definition\":{},\"CreateIndex\":5,\"ModifyIndex\":5},{"
+            "\"Node\":\"machine\",\"CheckID\":\"service:%d\",\"Status\":"
+            "\"passing\",\"Output\":\"HTTP GET: 200 OK\",\"ServiceID\":"
+            "\"%d\",\"ServiceName\":\"room\",\"ServiceTags\":[\"domi\"],"
+            "\"Type\":\"http\",\"Definition\":{},\"CreateIndex\":%d,"
+            "\"ModifyIndex\":%d}]}",
+            id ? ',' : '[', id, id, id, id / 250, id % 250 + 1, 9000 + id,
+            100 + id, 2000 + id, id, id, 100 + id, 2000 + id);
+    }
+    text[used++] = ']';
+    text[used] = '\0';
+    return text;
+}
+
+static void reads_as_many_as_there_can_be(void **state)
+{
+    char *text = largest_answer();
+    struct domi__consul_entries *entries;
+    struct timespec times[3];
+    char error[64];
+    cJSON *json;
+
+    (void)state;
+    clock_gettime(CLOCK_MONOTONIC, &times[0]);
+    json = cJSON_Parse(text);
+    clock_gettime(CLOCK_MONOTONIC, &times[1]);
+    entries = domi__consul_entries_read(json, NULL, error, sizeof(error));
+    clock_gettime(CLOCK_MONOTONIC, &times[2]);
+    assert_non_null(entries);
+    assert_int_equal(entries->count, 1023);
+    assert_int_equal(entries->fault_count, 0);
+    print_message("    %zu bytes of JSON: %.1f ms to parse, %.1f ms to read, "
+                  "%zu bytes of entries\n", strlen(text),
+                  ms_between(&times[0], &times[1]),
+                  ms_between(&times[1], &times[2]),
+                  entries->count * sizeof(*entries->entries));
+    domi__consul_entries_free(entries);
+    cJSON_Delete(json);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +479,7 @@ int main(void)
         cmocka_unit_test(no_instance_is_an_answer),
         cmocka_unit_test(what_is_no_list_is_an_error),
         cmocka_unit_test(counts_the_faults_that_are_too_many_to_name),
+        cmocka_unit_test(reads_as_many_as_there_can_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
