@@ -226,6 +226,10 @@ static void on_reply(void *user, const struct domi__consul_reply *reply)
     service->asking = 0;
     if (reply->status == 200 && reply->parsed) {
         succeed(service, reply);
+    } else if (reply->status == 404) {
+        fail(service, false, "404");
+        domi__consul_complain(service->consul, "there is no /v1/health/service:"
+                              " this may be no Consul");
     } else {
         fail(service, reply->status == 0 || reply->status == 429 ||
                           reply->status >= 500, reply->error);
