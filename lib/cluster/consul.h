@@ -13,8 +13,13 @@
  *   consul_state.c     whether Consul answers
  *   consul_settings.c  options and environment
  *   consul_client.c    requests and replies
- *   consul_member.c    one node of this process: version, id, registration
+ *   consul_ask.c       one request at a time; a blocking query over and over
+ *   consul_key.c       keys in answers and in transactions
+ *   consul_member.c    one node of this process, from join to leave
+ *   consul_registration.c  its service at the agent
  *   consul_tenure.c    the claim on a node id: session and key
+ *   consul_session.c   the session
+ *   consul_ids.c       sets of node ids from answers
  *   consul_version.c   the service's version key
  *   consul_service.c   one service that is watched, as a snapshot
  *   consul_entries.c   health answers into entries; a pure function
