@@ -26,7 +26,7 @@
 
 #include "base/clock.h"
 
-#define PROBE_EVERY_MS 1000
+#define PROBE_EVERY_MS 900 /* an end is seen within a second */
 #define PROBE_LIMIT_MS 2000
 #define SILENCE_MS 60000 /* between two lines about the same */
 #define WAIT_FIRST_MS 400
