@@ -1,168 +1,112 @@
 /* SPDX-License-Identifier: MIT */
-/* A registry, what it reports, and watches that note what they see. */
+/* A Consul client under test on a loop, and the replies it has got. */
 #include "consul_fixture.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-/* ---- what the registry reports ------------------------------------------- */
+#include <cjson/cJSON.h>
 
-static void on_line(enum domi_log_level level, const char *line, void *user)
+void caller_open(struct caller *caller, const struct domi_consul_options *how)
 {
-    struct world *world = user;
-    size_t size = strlen(line);
+    memset(caller, 0, sizeof(*caller));
+    fixture_init(&caller->fixture);
+    assert_int_equal(domi__consul_settings_init(&caller->settings, how,
+                                                &caller->fixture.log),
+                     0);
+    caller->client = domi__consul_client_new(
+        caller->fixture.loop, &caller->fixture.log, &caller->settings);
+    assert_non_null(caller->client);
+}
 
-    if (level != DOMI_LOG_DEBUG) {
-        print_message("    %s: %s\n", domi_log_level_name(level), line);
+void caller_open_url(struct caller *caller, const char *url)
+{
+    const struct domi_consul_options options = {.url = url};
+
+    caller_open(caller, &options);
+}
+
+void caller_close(struct caller *caller)
+{
+    domi__consul_client_free(caller->client);
+    caller->client = NULL;
+    domi__consul_settings_fini(&caller->settings);
+    fixture_fini(&caller->fixture);
+}
+
+static void on_reply(void *user, const struct domi__consul_reply *reply)
+{
+    struct question *question = user;
+
+    question->answers++;
+    question->status = reply->status;
+    question->index = reply->index;
+    question->has_json = reply->json != NULL;
+    question->items = reply->json ? cJSON_GetArraySize(reply->json) : 0;
+    question->body_size = reply->body_size;
+    question->parsed = reply->parsed;
+    assert_int_equal(strlen(reply->body), reply->body_size);
+    snprintf(question->hash, sizeof(question->hash), "%s", reply->content_hash);
+    snprintf(question->error, sizeof(question->error), "%s", reply->error);
+    snprintf(question->body, sizeof(question->body), "%s", reply->body);
+    if (question->then) {
+        question->then(question);
     }
-    world->log = realloc(world->log, world->log_size + size + 2);
-    assert_non_null(world->log);
-    memcpy(world->log + world->log_size, line, size);
-    world->log_size += size + 1;
-    world->log[world->log_size - 1] = '\n';
-    world->log[world->log_size] = '\0';
 }
 
-static void on_state(struct domi_registry *registry,
-                     enum domi_registry_state state, const char *reason,
-                     void *user)
+void ask(struct caller *caller, struct question *question)
 {
-    struct world *world = user;
+    struct domi__consul_request *request = &question->request;
 
-    assert_ptr_equal(registry, world->registry);
-    assert_int_equal(domi_registry_state(registry), state);
-    assert_true(strlen(reason) > 0);
-    world->state = state;
-    world->state_changes++;
-    snprintf(world->reason, sizeof(world->reason), "%s", reason);
-}
-
-unsigned world_logged(const struct world *world, const char *text)
-{
-    const char *at = world->log;
-    unsigned count = 0;
-
-    while (at && (at = strstr(at, text))) {
-        at += strlen(text);
-        count++;
+    question->caller = caller;
+    request->on_reply = on_reply;
+    request->user = question;
+    if (!request->timeout_ms) {
+        request->timeout_ms = 10000;
     }
-    return count;
+    question->number = domi__consul_send(caller->client, request);
+    assert_int_not_equal(question->number, 0);
 }
 
-/* ---- the world ----------------------------------------------------------- */
-
-/* Each millisecond, if nothing keeps the loop from it. */
-static void on_beat(uv_timer_t *timer)
+static struct question wait_for(struct caller *caller,
+                                const struct domi__consul_request *request)
 {
-    struct world *world = timer->data;
-    uint64_t now = uv_hrtime();
+    struct question question = {.request = *request};
 
-    if (world->beat_ns > 0 && now - world->beat_ns > world->longest_gap_ns) {
-        world->longest_gap_ns = now - world->beat_ns;
-    }
-    world->beat_ns = now;
+    ask(caller, &question);
+    RUN_UNTIL(&caller->fixture, question.answers);
+    assert_int_equal(question.answers, 1);
+    return question;
 }
 
-void world_init(struct world *world, const char *url, const char *token)
+struct question get(struct caller *caller, const char *path)
 {
-    const struct domi_consul_options options = {
-        .url = url,
-        .token = token,
-        .damp_ms = DAMP_MS,
-        .settle_ms = SETTLE_MS,
-        .on_state = on_state,
-        .log = on_line,
-        .user = world,
+    const struct domi__consul_request request = {
+        .method = "GET",
+        .path = path,
     };
 
-    memset(world, 0, sizeof(*world));
-    fixture_init(&world->fixture);
-    world->beat.data = world;
-    uv_timer_init(&world->fixture.uv, &world->beat);
-    uv_timer_start(&world->beat, on_beat, 1, 1);
-    world->registry = domi_registry_consul_new(&options);
-    assert_non_null(world->registry);
+    return wait_for(caller, &request);
 }
 
-void world_fini(struct world *world)
+struct question get_json(struct caller *caller, const char *path)
 {
-    domi_registry_free(world->registry);
-    uv_close((uv_handle_t *)&world->beat, NULL);
-    fixture_fini(&world->fixture);
-    free(world->log);
+    const struct domi__consul_request request = {
+        .method = "GET",
+        .path = path,
+        .wants_json = true,
+    };
+
+    return wait_for(caller, &request);
 }
 
-void world_measure(struct world *world)
+struct question put(struct caller *caller, const char *path, const char *body)
 {
-    world->beat_ns = 0;
-    world->longest_gap_ns = 0;
-}
+    const struct domi__consul_request request = {
+        .method = "PUT",
+        .path = path,
+        .body = body,
+    };
 
-void world_rest(struct world *world, unsigned ms)
-{
-    uint64_t end = uv_hrtime() + ms * UINT64_C(1000000);
-
-    RUN_UNTIL(&world->fixture, uv_hrtime() >= end);
-}
-
-/* ---- watches ------------------------------------------------------------- */
-
-static void on_change(struct domi__registry_watch *watch)
-{
-    struct watcher *watcher = DOMI__CONTAINER(watch, struct watcher, watch);
-    const struct domi__snapshot *snapshot = &watch->snapshot;
-
-    assert_true(watch->known);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        assert_string_equal(snapshot->nodes[i].service, watch->service);
-        assert_true(strlen(snapshot->nodes[i].host) > 0);
-    }
-    watcher->changes++;
-    watcher->emptied += snapshot->count == 0;
-    if (watcher->on_change) {
-        watcher->on_change(watcher);
-    }
-}
-
-void watcher_open(struct watcher *watcher, struct world *world,
-                  const char *service)
-{
-    watcher->world = world;
-    watcher->watch.service = service;
-    watcher->watch.loop = world->fixture.loop;
-    watcher->watch.on_change = on_change;
-    world->registry->kind->watch(world->registry, &watcher->watch);
-}
-
-void watcher_close(struct watcher *watcher)
-{
-    struct domi_registry *registry = watcher->world->registry;
-
-    registry->kind->unwatch(registry, &watcher->watch);
-}
-
-const struct domi__node *watcher_node(const struct watcher *watcher, int id)
-{
-    const struct domi__snapshot *snapshot = &watcher->watch.snapshot;
-
-    for (size_t i = 0; i < snapshot->count; i++) {
-        if (snapshot->nodes[i].id == id) {
-            return &snapshot->nodes[i];
-        }
-    }
-    return NULL;
-}
-
-bool watcher_is_good(const struct watcher *watcher, int id)
-{
-    const struct domi__node *node = watcher_node(watcher, id);
-
-    return node && !node->suspect && !node->draining;
-}
-
-bool watcher_is_suspect(const struct watcher *watcher, int id)
-{
-    const struct domi__node *node = watcher_node(watcher, id);
-
-    return node && node->suspect;
+    return wait_for(caller, &request);
 }

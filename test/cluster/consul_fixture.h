@@ -1,64 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* For the tests of the Consul registry: a registry, what it reports, and
-   watches that note what they see. */
-#ifndef DOMI_TEST_CLUSTER_CONSUL_FIXTURE_H
-#define DOMI_TEST_CLUSTER_CONSUL_FIXTURE_H
+/* A Consul client under test on a loop, and the replies it has got. */
+#ifndef TEST_CONSUL_FIXTURE_H
+#define TEST_CONSUL_FIXTURE_H
 
 #include "../transport/fixture.h"
 
-#include "cluster/registry.h"
+#include "cluster/consul_client.h"
 
-#define DAMP_MS 1500
-#define SETTLE_MS 400
+/* One question, and what came of it. */
+struct question {
+    struct caller *caller;
+    struct domi__consul_request request;
+    uint64_t number;
+    unsigned answers;
+    int status;
+    uint64_t index;
+    char hash[64];
+    char error[512];
+    char body[256]; /* its beginning */
+    size_t body_size;
+    bool has_json;
+    int items; /* of the JSON, where it is an array */
+    void *parsed;
+    void (*then)(struct question *question); /* in the callback; or NULL */
+};
 
-/* A registry on a loop. */
-struct world {
+/* Who asks: a client with its settings, on the fixture's loop. */
+struct caller {
     struct fixture fixture;
-    struct domi_registry *registry;
-    enum domi_registry_state state; /* as last reported */
-    unsigned state_changes;
-    char reason[256];
-    char *log; /* all lines */
-    size_t log_size;
-    uv_timer_t beat;
-    uint64_t beat_ns;        /* when it last came; 0: not yet */
-    uint64_t longest_gap_ns; /* between two of its beats */
+    struct domi__consul_settings settings;
+    struct domi__consul_client *client;
 };
 
-/* `token` may be NULL. */
-void world_init(struct world *world, const char *url, const char *token);
+/* A client by these options; NULL: none, only the loop. */
+void caller_open(struct caller *caller, const struct domi_consul_options *how);
+void caller_open_url(struct caller *caller, const char *url);
+void caller_close(struct caller *caller);
 
-/* Frees the registry and checks that nothing is left over. */
-void world_fini(struct world *world);
+/* Asks; the caller fills in the request. Limits it to ten seconds where it has
+   no limit of its own. */
+void ask(struct caller *caller, struct question *question);
 
-/* How often the text came up in the log. */
-unsigned world_logged(const struct world *world, const char *text);
-
-/* Begins to look for the longest time that the loop did not turn. */
-void world_measure(struct world *world);
-
-/* Turns the loop for a time, in which something must not happen. */
-void world_rest(struct world *world, unsigned ms);
-
-/* A watch of a service, in the world. */
-struct watcher {
-    struct domi__registry_watch watch;
-    struct world *world;
-    unsigned changes;
-    unsigned emptied; /* changes to no node at all */
-    void (*on_change)(struct watcher *watcher); /* or NULL */
-    struct watcher *other;                      /* for on_change */
-};
-
-void watcher_open(struct watcher *watcher, struct world *world,
-                  const char *service);
-void watcher_close(struct watcher *watcher);
-
-/* The node with this id, or NULL. */
-const struct domi__node *watcher_node(const struct watcher *watcher, int id);
-
-/* Whether the node is there and may get new groups. */
-bool watcher_is_good(const struct watcher *watcher, int id);
-bool watcher_is_suspect(const struct watcher *watcher, int id);
+/* GET and wait for the reply. */
+struct question get(struct caller *caller, const char *path);
+struct question get_json(struct caller *caller, const char *path);
+struct question put(struct caller *caller, const char *path, const char *body);
 
 #endif

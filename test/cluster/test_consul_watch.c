@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Services that are watched through a real Consul agent, which is told and
    harmed behind the library's back. */
-#include "consul_fixture.h"
+#include "consul_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
