@@ -19,6 +19,7 @@
  *   consul_registration.c  its service at the agent
  *   consul_tenure.c    the claim on a node id: session and key
  *   consul_session.c   the session
+ *   consul_search.c    the search for a free id
  *   consul_ids.c       sets of node ids from answers
  *   consul_version.c   the service's version key
  *   consul_service.c   one service that is watched, as a snapshot

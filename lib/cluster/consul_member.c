@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <uv.h>
 
 #include "cluster/consul_registration.h"
 #include "cluster/consul_tenure.h"

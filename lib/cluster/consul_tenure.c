@@ -2,20 +2,18 @@
 /* The claim on a node id: a session, and a key that it locks. */
 
 /*
- * Taken: a session is made, the keys that are there are listed, a random id
- * without one is locked in a transaction that fails if the key exists. Kept:
- * the session is renewed, and the key is watched. Given back: the key is
- * deleted, the session destroyed.
+ * Taken: a session is made, an id without a key is found, and its key is locked
+ * in a transaction that fails if it exists. Kept: the session is renewed, and
+ * the key is watched. Given back: the key is deleted, the session ended.
  *
  * The key holds a UUID of this tenure, and that decides whose the id is: while
- * the key says so, or Consul says nothing, the id is kept, and its key locked
- * again when the session ended. A key without a session is its owner's
+ * the key says so, or Consul says nothing, the id is kept, and the key is
+ * locked again when the session ended. A key without a session is its owner's
  * reserve, and taken by others only when no id is free and no service has it.
- * A renewal that was late proves nothing: then the session counts as ended.
+ * When it is not known whether a lock came about, the key is read.
  */
 #include "cluster/consul_tenure.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +24,6 @@
 
 #include "base/clock.h"
 #include "cluster/consul.h"
-#include "cluster/consul_registration.h"
 #include "domi/err.h"
 
 #define AGAIN_MS 1000u       /* between tries to lock the own key again */
@@ -92,7 +89,7 @@ static void log_holder(struct domi__consul_tenure *tenure, int id,
                                strlen(holder)));
 }
 
-/* ---- the steps ----------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 static void on_again(struct domi__timer *timer)
 {
@@ -105,49 +102,86 @@ static void go_on_in(struct domi__consul_tenure *tenure, uint64_t ms)
     domi__timer_start(tenure->consul->loop, &tenure->again, ms, on_again);
 }
 
+/* `reply` is NULL where memory was short. */
 static void try_later(struct domi__consul_tenure *tenure,
                       const struct domi__consul_reply *reply)
 {
-    const char *reason = reply && *reply->error
-                             ? reply->error
-                             : "an answer is not understood";
+    const char *reason = reply ? reply->error : "memory is short";
 
     if (tenure->id < 0 && !tenure->waiting) {
         tenure->waiting = true;
         domi__log(log_of(tenure), DOMI_LOG_WARNING,
                   "service \"%s\" can get no node id yet: %s",
-                  tenure->self->service, reason);
+                  tenure->self->service,
+                  *reason ? reason : "an answer is not understood");
     }
     tenure->failures++;
     go_on_in(tenure, tenure->id < 0 ? domi__consul_wait_ms(tenure->failures)
                                     : AGAIN_MS);
 }
 
-/* Domi's own nodes have keys, so that at first only the others' services
-   matter. The reserves are of nodes that may have lost their session only. */
-static void ask_services(struct domi__consul_tenure *tenure)
+static void ask_key(struct domi__consul_tenure *tenure)
 {
-    const char *path = "/v1/health/state/any?filter=ServiceID";
+    tenure->step = DOMI__CONSUL_READ;
+    domi__consul_ask_get(&tenure->claim, "/v1/kv/%s%d", tenure->prefix,
+                         tenure->candidate);
+}
 
-    if (tenure->wanted >= 0) {
-        domi__consul_ask_get(&tenure->claim, "%s%%3D%%3D%%22%d%%22", path,
-                             tenure->wanted);
-    } else if (tenure->reserves) {
-        domi__consul_ask_get(&tenure->claim, "%s%%21%%3D%%22%%22", path);
+static void go_on(struct domi__consul_tenure *tenure)
+{
+    domi__timer_stop(&tenure->again);
+    if (!has_session(tenure)) {
+        tenure->step = DOMI__CONSUL_MAKE;
+        domi__consul_session_make(&tenure->session);
+    } else if (tenure->id >= 0 || tenure->unsure) {
+        ask_key(tenure);
     } else {
-        domi__consul_ask_get(&tenure->claim,
-                             "%s%%21%%3D%%22%%22%%20and%%20Notes%%21%%3D%%22"
-                             DOMI__CONSUL_CHECK_NOTES "%%22",
-                             path);
+        tenure->step = DOMI__CONSUL_SEARCH;
+        domi__consul_search_next(&tenure->search);
     }
 }
 
-/* Fails if the key is not any more as it was read. */
-static bool add_lock(struct domi__consul_tenure *tenure, cJSON *operations,
-                     const char *name)
+/* Something is not as it should be: as soon as nothing else is under way. */
+static void look_soon(struct domi__consul_tenure *tenure)
 {
-    const struct domi__consul_key *key = &tenure->key;
+    if (tenure->step != DOMI__CONSUL_IDLE ||
+        domi__timer_is_running(&tenure->again)) {
+        tenure->doubt = true;
+    } else {
+        go_on(tenure);
+    }
+}
 
+/* ---- transactions -------------------------------------------------------- */
+
+/* NULL when memory is short. */
+static char *key_name(const struct domi__consul_tenure *tenure)
+{
+    char *name;
+
+    return asprintf(&name, "%s%d", tenure->consul->settings.prefix,
+                    tenure->candidate) < 0
+               ? NULL
+               : name;
+}
+
+/* Sends the operations, and frees them and the name. */
+static void send_operations(struct domi__consul_tenure *tenure,
+                            cJSON *operations, char *name, bool whole)
+{
+    free(name);
+    if (whole) {
+        domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
+    } else {
+        cJSON_Delete(operations);
+        try_later(tenure, NULL);
+    }
+}
+
+/* What makes the lock fail if the key is not any more as it was read. */
+static bool add_conditions(const struct domi__consul_key *key,
+                           cJSON *operations, const char *name)
+{
     if (!key->exists) {
         return domi__consul_key_operation(operations, "check-not-exists", name,
                                           NULL, 0, NULL);
@@ -162,101 +196,106 @@ static bool add_lock(struct domi__consul_tenure *tenure, cJSON *operations,
                                       0, key->value);
 }
 
-static void write_value(struct domi__consul_tenure *tenure)
+static void ask_lock(struct domi__consul_tenure *tenure)
 {
+    cJSON *operations = cJSON_CreateArray();
+    char *name = key_name(tenure);
+    char value[160];
     char when[32];
     struct tm utc;
     time_t now = (time_t)(domi__clock_wall_ms() / 1000);
 
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    snprintf(tenure->value, sizeof(tenure->value), "%s %s %s", tenure->uuid,
-             tenure->address, when);
-}
-
-/* NULL when memory is short. */
-static char *key_name(const struct domi__consul_tenure *tenure)
-{
-    char *name;
-
-    return asprintf(&name, "%s%d", tenure->consul->settings.prefix,
-                    tenure->candidate) < 0
-               ? NULL
-               : name;
-}
-
-static void ask_lock(struct domi__consul_tenure *tenure)
-{
-    cJSON *operations = cJSON_CreateArray();
-    char *name = key_name(tenure);
-
-    write_value(tenure);
+    snprintf(value, sizeof(value), "%s %s %s", tenure->uuid, tenure->address,
+             when);
     tenure->step = DOMI__CONSUL_LOCK;
-    if (name && add_lock(tenure, operations, name) &&
-        domi__consul_key_operation(operations, "lock", name,
-                                   tenure->session.id, 0, tenure->value)) {
-        domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
-    } else {
-        cJSON_Delete(operations);
-        try_later(tenure, NULL);
-    }
-    free(name);
+    send_operations(tenure, operations, name,
+                    name && add_conditions(&tenure->key, operations, name) &&
+                        domi__consul_key_operation(operations, "lock", name,
+                                                   tenure->session.id, 0,
+                                                   value));
 }
 
-/* What is to be asked next, from what is known. */
-static enum domi__consul_step
-next_step(const struct domi__consul_tenure *tenure)
-{
-    if (!has_session(tenure)) {
-        return DOMI__CONSUL_CREATE;
-    }
-    if (tenure->id >= 0 || tenure->unsure) {
-        return DOMI__CONSUL_READ;
-    }
-    if (!tenure->looked) {
-        return DOMI__CONSUL_SERVICES;
-    }
-    if (tenure->wanted >= 0) {
-        return DOMI__CONSUL_READ;
-    }
-    return tenure->reserves ? DOMI__CONSUL_RESERVES : DOMI__CONSUL_LIST;
-}
+/* ---- outcomes ------------------------------------------------------------ */
 
-static void ask(struct domi__consul_tenure *tenure, enum domi__consul_step step)
+static void stand_still(struct domi__consul_tenure *tenure)
 {
-    tenure->step = step;
-    switch (step) {
-    case DOMI__CONSUL_IDLE:
-    case DOMI__CONSUL_LOCK:
-    case DOMI__CONSUL_DELETE:
-    case DOMI__CONSUL_END:
-        break;
-    case DOMI__CONSUL_CREATE:
-        domi__consul_session_make(&tenure->session);
-        break;
-    case DOMI__CONSUL_LIST:
-        domi__consul_ask_get(&tenure->claim, "/v1/kv/%s?keys", tenure->prefix);
-        break;
-    case DOMI__CONSUL_SERVICES:
-        ask_services(tenure);
-        break;
-    case DOMI__CONSUL_RESERVES:
-        domi__consul_ask_get(&tenure->claim, "/v1/kv/%s?recurse",
-                             tenure->prefix);
-        break;
-    case DOMI__CONSUL_READ:
-        domi__consul_ask_get(&tenure->claim, "/v1/kv/%s%d", tenure->prefix,
-                             tenure->candidate);
-        break;
-    }
-}
-
-static void go_on(struct domi__consul_tenure *tenure)
-{
+    tenure->step = DOMI__CONSUL_IDLE;
+    tenure->candidate = -1;
+    tenure->unsure = false;
+    tenure->doubt = false;
     domi__timer_stop(&tenure->again);
-    ask(tenure, next_step(tenure));
+    domi__consul_ask_stop(&tenure->claim);
+    domi__consul_search_stop(&tenure->search);
+    domi__consul_query_stop(&tenure->watch);
 }
 
-/* ---- the session --------------------------------------------------------- */
+static void refuse(struct domi__consul_tenure *tenure, int status)
+{
+    stand_still(tenure);
+    domi__consul_session_discard(&tenure->session);
+    tenure->on_refused(tenure, status);
+}
+
+static void refuse_wanted(struct domi__consul_tenure *tenure,
+                          const char *holder)
+{
+    log_holder(tenure, tenure->search.wanted, holder);
+    refuse(tenure, UV_EADDRINUSE);
+}
+
+/* The session goes as well: it may lock the key that is another's now. */
+static void lose(struct domi__consul_tenure *tenure, const char *holder)
+{
+    log_holder(tenure, tenure->id, holder);
+    stand_still(tenure);
+    domi__consul_session_discard(&tenure->session);
+    tenure->id = -1;
+    tenure->on_lost(tenure);
+}
+
+void domi__consul_tenure_lose(struct domi__consul_tenure *tenure,
+                              const char *holder)
+{
+    if (tenure->id >= 0) {
+        lose(tenure, holder);
+    }
+}
+
+static void watch_key(struct domi__consul_tenure *tenure)
+{
+    char *path;
+
+    if (asprintf(&path, "/v1/kv/%s%d", tenure->prefix, tenure->id) >= 0) {
+        domi__consul_query_start(&tenure->watch, path);
+    }
+}
+
+static void hold(struct domi__consul_tenure *tenure)
+{
+    bool doubt = tenure->doubt;
+
+    tenure->step = DOMI__CONSUL_IDLE;
+    tenure->failures = 0;
+    tenure->refused = 0;
+    tenure->doubt = false;
+    tenure->full = false;
+    if (tenure->waiting) {
+        tenure->waiting = false;
+        domi__log(log_of(tenure), DOMI_LOG_INFO,
+                  "node id %d is service \"%s\"'s", tenure->candidate,
+                  tenure->self->service);
+    }
+    if (!domi__consul_query_is_on(&tenure->watch)) {
+        tenure->id = tenure->candidate;
+        watch_key(tenure);
+        tenure->on_held(tenure);
+    } else if (doubt) {
+        go_on(tenure);
+    }
+}
+
+/* ---- replies ------------------------------------------------------------- */
 
 static void on_session_made(struct domi__consul_session *session,
                             const struct domi__consul_reply *reply)
@@ -285,181 +324,56 @@ static void on_session_lost(struct domi__consul_session *session,
                   "it is made again",
                   tenure->id, why);
     }
-    if (tenure->step == DOMI__CONSUL_IDLE &&
-        !domi__timer_is_running(&tenure->again)) {
-        go_on(tenure);
-    }
+    look_soon(tenure);
 }
 
-/* ---- outcomes ------------------------------------------------------------ */
-
-static void stand_still(struct domi__consul_tenure *tenure)
+static void on_found(struct domi__consul_search *search, int id)
 {
-    tenure->step = DOMI__CONSUL_IDLE;
-    tenure->candidate = -1;
-    tenure->unsure = false;
-    tenure->doubt = false;
-    domi__timer_stop(&tenure->again);
-    domi__consul_ask_stop(&tenure->claim);
-    domi__consul_query_stop(&tenure->watch);
-    domi__consul_session_discard(&tenure->session);
-}
+    struct domi__consul_tenure *tenure =
+        DOMI__CONTAINER(search, struct domi__consul_tenure, search);
 
-static void refuse(struct domi__consul_tenure *tenure, int status)
-{
-    stand_still(tenure);
-    tenure->on_refused(tenure, status);
-}
-
-static void refuse_wanted(struct domi__consul_tenure *tenure,
-                          const char *holder)
-{
-    log_holder(tenure, tenure->wanted, holder);
-    refuse(tenure, UV_EADDRINUSE);
-}
-
-static void lose(struct domi__consul_tenure *tenure, const char *holder)
-{
-    log_holder(tenure, tenure->id, holder);
-    stand_still(tenure);
-    tenure->id = -1;
-    tenure->on_lost(tenure);
-}
-
-void domi__consul_tenure_lose(struct domi__consul_tenure *tenure,
-                              const char *holder)
-{
-    if (tenure->id >= 0 && !tenure->ending) {
-        lose(tenure, holder);
-    }
-}
-
-static void watch_key(struct domi__consul_tenure *tenure)
-{
-    char *path;
-
-    if (asprintf(&path, "/v1/kv/%s%d", tenure->prefix, tenure->id) >= 0) {
-        domi__consul_query_start(&tenure->watch, path);
-    }
-}
-
-static void hold(struct domi__consul_tenure *tenure)
-{
-    bool doubt = tenure->doubt;
-
-    tenure->step = DOMI__CONSUL_IDLE;
-    tenure->failures = 0;
-    tenure->refused = 0;
-    tenure->unsure = false;
-    tenure->doubt = false;
-    if (tenure->waiting) {
-        tenure->waiting = false;
-        domi__log(log_of(tenure), DOMI_LOG_INFO,
-                  "node id %d is held by service \"%s\"", tenure->candidate,
-                  tenure->self->service);
-    }
-    if (tenure->id < 0) {
-        tenure->id = tenure->candidate;
-        watch_key(tenure);
-        tenure->on_held(tenure);
-    } else if (doubt) {
-        go_on(tenure);
-    }
-}
-
-/* ---- replies to the steps ------------------------------------------------ */
-
-static unsigned chance(void)
-{
-    unsigned number = 0;
-
-    /* Without it all nodes try the first, which works, if slowly. */
-    domi__random(&number, sizeof(number));
-    return number;
-}
-
-static void on_list(struct domi__consul_tenure *tenure,
-                    const struct domi__consul_reply *reply)
-{
-    struct domi__consul_ids keys;
-
-    memset(&keys, 0, sizeof(keys));
-    if (reply->status != 404 &&
-        (reply->status != 200 ||
-         !domi__consul_ids_read_keys(&keys, reply->json,
-                                     tenure->consul->settings.prefix))) {
-        try_later(tenure, reply);
-        return;
-    }
-    tenure->candidate = domi__consul_ids_pick(
-        NULL, &keys, &tenure->services.foreign, chance());
-    if (tenure->candidate >= 0) {
+    tenure->candidate = id;
+    if (id < 0) {
+        if (!tenure->full) {
+            tenure->full = true;
+            domi__log(log_of(tenure), DOMI_LOG_ERROR,
+                      "service \"%s\" gets no node id: all of 0 to %d are "
+                      "taken",
+                      tenure->self->service, DOMI__NODE_ID_MAX);
+        }
+        refuse(tenure, DOMI_E_NO_ID);
+    } else if (search->reserves || search->wanted >= 0) {
+        ask_key(tenure);
+    } else {
         memset(&tenure->key, 0, sizeof(tenure->key));
         ask_lock(tenure);
-        return;
     }
-    tenure->reserves = true;
-    tenure->looked = false;
-    go_on(tenure);
 }
 
-static void on_reserves(struct domi__consul_tenure *tenure,
-                        const struct domi__consul_reply *reply)
+static void on_search_failed(struct domi__consul_search *search,
+                             const struct domi__consul_reply *reply)
 {
-    struct domi__consul_ids reserves;
-
-    memset(&reserves, 0, sizeof(reserves));
-    if (reply->status != 404 &&
-        (reply->status != 200 ||
-         !domi__consul_ids_read_reserves(&reserves, reply->json,
-                                         tenure->consul->settings.prefix))) {
-        try_later(tenure, reply);
-        return;
-    }
-    tenure->candidate = domi__consul_ids_pick(
-        &reserves, &tenure->services.all, &tenure->services.all, chance());
-    if (tenure->candidate >= 0) {
-        ask(tenure, DOMI__CONSUL_READ);
-        return;
-    }
-    domi__log(log_of(tenure), DOMI_LOG_ERROR,
-              "service \"%s\" gets no node id: all of 0 to %d are taken",
-              tenure->self->service, DOMI__NODE_ID_MAX);
-    refuse(tenure, DOMI_E_NO_ID);
+    try_later(DOMI__CONTAINER(search, struct domi__consul_tenure, search),
+              reply);
 }
 
-static void on_services(struct domi__consul_tenure *tenure,
-                        const struct domi__consul_reply *reply)
-{
-    if (reply->status != 200 ||
-        !domi__consul_ids_read_services(&tenure->services, reply->json,
-                                        DOMI__CONSUL_CHECK_NOTES)) {
-        try_later(tenure, reply);
-        return;
-    }
-    tenure->looked = true;
-    if (tenure->wanted >= 0) {
-        tenure->candidate = tenure->wanted;
-    }
-    go_on(tenure);
-}
-
-/* The key of a wanted id, which is not ours. */
+/* The key of a wanted id, which is not ours: the operator said that it should
+   be, so that a holder that has ended need not keep it in reserve. */
 static void on_wanted_read(struct domi__consul_tenure *tenure)
 {
     const struct domi__consul_key *key = &tenure->key;
-    const struct domi__consul_services *services = &tenure->services;
+    const struct domi__consul_services *services = &tenure->search.services;
+    int id = tenure->search.wanted;
 
     if (!key->exists) {
-        if (domi__consul_ids_has(&services->foreign_living, tenure->wanted)) {
+        if (domi__consul_ids_has(&services->foreign_living, id)) {
             refuse_wanted(tenure, "a service that has no key");
         } else {
             ask_lock(tenure);
         }
-    } else if (key->session[0]) {
-        refuse_wanted(tenure, key->value);
-    } else if (is_predecessor(tenure, key) ||
-               !domi__consul_ids_has(&services->living, tenure->wanted)) {
+    } else if (!key->session[0] &&
+               (is_predecessor(tenure, key) ||
+                !domi__consul_ids_has(&services->living, id))) {
         ask_lock(tenure);
     } else {
         refuse_wanted(tenure, key->value);
@@ -470,12 +384,13 @@ static void on_other_read(struct domi__consul_tenure *tenure)
 {
     if (tenure->id >= 0) {
         lose(tenure, tenure->key.value);
-    } else if (tenure->wanted >= 0) {
+    } else if (tenure->search.wanted >= 0) {
         on_wanted_read(tenure);
-    } else if (tenure->reserves && !tenure->key.session[0]) {
+    } else if (!tenure->key.exists ||
+               (tenure->search.reserves && !tenure->key.session[0])) {
         ask_lock(tenure);
     } else {
-        go_on_in(tenure, AGAIN_MS);
+        go_on(tenure);
     }
 }
 
@@ -492,31 +407,29 @@ static void on_read(struct domi__consul_tenure *tenure,
         go_on(tenure);
     } else if (is_locked(tenure, &tenure->key)) {
         hold(tenure);
-    } else if (is_ours(tenure, &tenure->key)) {
+    } else if (is_ours(tenure, &tenure->key) ||
+               (tenure->id >= 0 && !tenure->key.exists)) {
         ask_lock(tenure);
-    } else if (tenure->key.exists || tenure->wanted >= 0) {
-        on_other_read(tenure);
     } else {
-        ask_lock(tenure);
+        on_other_read(tenure);
     }
 }
 
 static void on_lock_refused(struct domi__consul_tenure *tenure)
 {
-    tenure->refused++;
+    unsigned waits = tenure->refused++ / QUICK_TRIES;
+
     /* The reason may be that the session is gone. */
     domi__consul_session_renew(&tenure->session);
     if (tenure->id >= 0) {
         go_on_in(tenure, AGAIN_MS);
-    } else if (tenure->wanted < 0) {
-        go_on_in(tenure, tenure->refused < QUICK_TRIES
-                             ? 0
-                             : domi__consul_wait_ms(tenure->refused -
-                                                    QUICK_TRIES + 1));
+    } else if (tenure->search.wanted < 0) {
+        go_on_in(tenure, waits > 0 ? domi__consul_wait_ms(waits) : 0);
     } else if (tenure->refused_ms == 0 ||
                now_ms(tenure) - tenure->refused_ms < LOCK_DELAY_MS) {
-        tenure->refused_ms =
-            tenure->refused_ms > 0 ? tenure->refused_ms : now_ms(tenure);
+        if (tenure->refused_ms == 0) {
+            tenure->refused_ms = now_ms(tenure);
+        }
         go_on_in(tenure, AGAIN_MS);
     } else {
         refuse_wanted(tenure, "a lock that does not end");
@@ -526,9 +439,7 @@ static void on_lock_refused(struct domi__consul_tenure *tenure)
 static void on_lock(struct domi__consul_tenure *tenure,
                     const struct domi__consul_reply *reply)
 {
-    if (tenure->ending) {
-        end_next(tenure);
-    } else if (reply->status == 409) {
+    if (reply->status == 409) {
         on_lock_refused(tenure);
     } else if (reply->status != 200) {
         tenure->unsure = true;
@@ -538,6 +449,18 @@ static void on_lock(struct domi__consul_tenure *tenure,
         go_on(tenure);
     } else {
         hold(tenure);
+    }
+}
+
+static void on_watch(struct domi__consul_query *query,
+                     const struct domi__consul_reply *reply)
+{
+    struct domi__consul_tenure *tenure =
+        DOMI__CONTAINER(query, struct domi__consul_tenure, watch);
+    struct domi__consul_key key;
+
+    if (domi__consul_key_read(&key, reply) && !is_locked(tenure, &key)) {
+        look_soon(tenure);
     }
 }
 
@@ -558,111 +481,75 @@ static void end_session(struct domi__consul_tenure *tenure)
 }
 
 /* The key is read first, so that only our own is deleted, locked or not. */
-static void end_next(struct domi__consul_tenure *tenure)
+static void end_key(struct domi__consul_tenure *tenure)
 {
     if (tenure->candidate >= 0) {
-        ask(tenure, DOMI__CONSUL_READ);
+        ask_key(tenure);
     } else {
         end_session(tenure);
     }
-}
-
-static void ask_delete(struct domi__consul_tenure *tenure)
-{
-    cJSON *operations = cJSON_CreateArray();
-    char *name = key_name(tenure);
-
-    tenure->step = DOMI__CONSUL_DELETE;
-    if (name && domi__consul_key_operation(operations, "delete-cas", name, NULL,
-                                           tenure->key.modify_index, NULL)) {
-        domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
-    } else {
-        cJSON_Delete(operations);
-        end_session(tenure);
-    }
-    free(name);
 }
 
 static void on_last_read(struct domi__consul_tenure *tenure,
                          const struct domi__consul_reply *reply)
 {
-    if (domi__consul_key_read(&tenure->key, reply) &&
-        is_ours(tenure, &tenure->key)) {
-        ask_delete(tenure);
-    } else {
+    cJSON *operations;
+    char *name;
+
+    if (!domi__consul_key_read(&tenure->key, reply) ||
+        !is_ours(tenure, &tenure->key)) {
         end_session(tenure);
+        return;
     }
+    operations = cJSON_CreateArray();
+    name = key_name(tenure);
+    tenure->step = DOMI__CONSUL_DELETE;
+    send_operations(tenure, operations, name,
+                    name && domi__consul_key_operation(
+                                operations, "delete-cas", name, NULL,
+                                tenure->key.modify_index, NULL));
 }
 
 void domi__consul_tenure_release(struct domi__consul_tenure *tenure)
 {
-    /* A lock that is under way could come in later: its reply ends it. */
-    bool wait = tenure->step == DOMI__CONSUL_LOCK &&
-                domi__consul_ask_is_busy(&tenure->claim);
-
     tenure->ending = true;
     tenure->id = -1;
     domi__timer_stop(&tenure->again);
     domi__consul_query_stop(&tenure->watch);
-    if (!wait) {
+    domi__consul_search_stop(&tenure->search);
+    /* A lock that is under way could come in later: its reply ends it. */
+    if (tenure->step != DOMI__CONSUL_LOCK) {
         domi__consul_ask_stop(&tenure->claim);
-        end_next(tenure);
+        end_key(tenure);
+    }
+}
+
+static void on_last_claim(struct domi__consul_tenure *tenure,
+                          const struct domi__consul_reply *reply)
+{
+    if (tenure->step == DOMI__CONSUL_LOCK) {
+        end_key(tenure);
+    } else if (tenure->step == DOMI__CONSUL_READ) {
+        on_last_read(tenure, reply);
+    } else {
+        end_session(tenure);
     }
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void on_claim(struct domi__consul_ask *ask_,
+static void on_claim(struct domi__consul_ask *ask,
                      const struct domi__consul_reply *reply)
 {
     struct domi__consul_tenure *tenure =
-        DOMI__CONTAINER(ask_, struct domi__consul_tenure, claim);
+        DOMI__CONTAINER(ask, struct domi__consul_tenure, claim);
 
-    switch (tenure->step) {
-    case DOMI__CONSUL_IDLE:
-    case DOMI__CONSUL_CREATE:
-    case DOMI__CONSUL_END:
-        break;
-    case DOMI__CONSUL_LIST:
-        on_list(tenure, reply);
-        break;
-    case DOMI__CONSUL_SERVICES:
-        on_services(tenure, reply);
-        break;
-    case DOMI__CONSUL_RESERVES:
-        on_reserves(tenure, reply);
-        break;
-    case DOMI__CONSUL_READ:
-        if (tenure->ending) {
-            on_last_read(tenure, reply);
-        } else {
-            on_read(tenure, reply);
-        }
-        break;
-    case DOMI__CONSUL_LOCK:
-        on_lock(tenure, reply);
-        break;
-    case DOMI__CONSUL_DELETE:
-        end_session(tenure);
-        break;
-    }
-}
-
-static void on_watch(struct domi__consul_query *query,
-                     const struct domi__consul_reply *reply)
-{
-    struct domi__consul_tenure *tenure =
-        DOMI__CONTAINER(query, struct domi__consul_tenure, watch);
-    struct domi__consul_key key;
-
-    if (!domi__consul_key_read(&key, reply) || is_locked(tenure, &key)) {
-        return;
-    }
-    if (tenure->step != DOMI__CONSUL_IDLE ||
-        domi__timer_is_running(&tenure->again)) {
-        tenure->doubt = true;
+    if (tenure->ending) {
+        on_last_claim(tenure, reply);
+    } else if (tenure->step == DOMI__CONSUL_READ) {
+        on_read(tenure, reply);
     } else {
-        go_on(tenure);
+        on_lock(tenure, reply);
     }
 }
 
@@ -689,28 +576,25 @@ int domi__consul_tenure_init(struct domi__consul_tenure *tenure,
     tenure->consul = consul;
     tenure->self = self;
     tenure->id = -1;
-    tenure->wanted = -1;
     tenure->candidate = -1;
+    snprintf(tenure->address, sizeof(tenure->address), "%s:%d", self->host,
+             self->http_port);
     domi__consul_ask_init(&tenure->claim, consul, on_claim);
+    domi__consul_query_init(&tenure->watch, consul, false, on_watch);
     domi__consul_session_init(&tenure->session, consul, self->service);
     tenure->session.on_made = on_session_made;
     tenure->session.on_lost = on_session_lost;
     tenure->session.on_ended = on_session_ended;
-    domi__consul_query_init(&tenure->watch, consul, false, on_watch);
-    snprintf(tenure->address, sizeof(tenure->address), "%s:%d", self->host,
-             self->http_port);
     tenure->prefix = domi__consul_escape(consul->settings.prefix);
-    if (!tenure->prefix) {
-        return UV_ENOMEM;
-    }
-    return make_uuid(tenure->uuid);
+    domi__consul_search_init(&tenure->search, consul, tenure->prefix);
+    tenure->search.on_found = on_found;
+    tenure->search.on_failed = on_search_failed;
+    return tenure->prefix ? make_uuid(tenure->uuid) : UV_ENOMEM;
 }
 
 void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted)
 {
-    tenure->wanted = wanted;
-    tenure->looked = false;
-    tenure->reserves = false;
+    domi__consul_search_begin(&tenure->search, wanted);
     tenure->refused = 0;
     tenure->refused_ms = 0;
     go_on(tenure);
@@ -718,12 +602,10 @@ void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted)
 
 void domi__consul_tenure_fini(struct domi__consul_tenure *tenure)
 {
-    if (!tenure->consul) {
-        return;
+    if (tenure->consul) {
+        stand_still(tenure);
+        domi__consul_session_fini(&tenure->session);
+        free(tenure->prefix);
+        tenure->consul = NULL;
     }
-    domi__timer_stop(&tenure->again);
-    domi__consul_ask_stop(&tenure->claim);
-    domi__consul_session_fini(&tenure->session);
-    domi__consul_query_stop(&tenure->watch);
-    free(tenure->prefix);
 }

@@ -7,50 +7,44 @@
 #include <stdint.h>
 
 #include "cluster/consul_ask.h"
-#include "cluster/consul_ids.h"
 #include "cluster/consul_key.h"
+#include "cluster/consul_search.h"
 #include "cluster/consul_session.h"
 #include "cluster/registry.h"
 
-/* What the claim's request asks for. */
+/* What the claim waits for. */
 enum domi__consul_step {
     DOMI__CONSUL_IDLE,
-    DOMI__CONSUL_CREATE,   /* a session */
-    DOMI__CONSUL_LIST,     /* the ids that have a key */
-    DOMI__CONSUL_SERVICES, /* the ids that have a service */
-    DOMI__CONSUL_RESERVES, /* the keys that have no session */
-    DOMI__CONSUL_READ,     /* the candidate's key */
-    DOMI__CONSUL_LOCK,     /* it for us */
-    DOMI__CONSUL_DELETE,   /* the key, at the end */
-    DOMI__CONSUL_END,      /* of the session */
+    DOMI__CONSUL_MAKE,   /* a session */
+    DOMI__CONSUL_SEARCH, /* a candidate */
+    DOMI__CONSUL_READ,   /* its key */
+    DOMI__CONSUL_LOCK,   /* it for us */
+    DOMI__CONSUL_DELETE, /* the key, at the end */
+    DOMI__CONSUL_END,    /* of the session */
 };
 
 struct domi__consul_tenure {
     struct domi__consul *consul;
     const struct domi__node *self;
-    char *prefix;   /* escaped, for paths */
-    char uuid[37];  /* of this tenure: a key with it is ours */
+    char *prefix;     /* of keys, escaped */
+    char uuid[37];    /* of this tenure: a key with it is ours */
     char address[64]; /* of the node, "HOST:PORT" */
-    char value[160];  /* of the key: the UUID, the address, the time */
-    int id;         /* that is held; -1: none */
-    int wanted;     /* the only one that will do; -1: any */
-    int candidate;  /* that is read and locked now */
+    int id;           /* that is held; -1: none */
+    int candidate;    /* that is read and locked now; -1: none */
     enum domi__consul_step step;
-    struct domi__consul_ask claim;
-    struct domi__timer again; /* the next step is due */
-    unsigned failures;        /* in a row, of the claim */
-    unsigned refused;         /* locks in a row */
-    uint64_t refused_ms;      /* when a wanted id was refused first; or 0 */
-
     struct domi__consul_session session;
+    struct domi__consul_search search;
+    struct domi__consul_ask claim;
     struct domi__consul_query watch; /* the own key */
     struct domi__consul_key key;     /* the candidate's, as last read */
-    struct domi__consul_services services;
-    bool looked;   /* `services` is read */
-    bool reserves; /* no id is free: keys without session are looked at */
-    bool unsure;   /* the outcome of a lock is not known: read the candidate */
-    bool doubt;    /* look at the key again when the step is over */
-    bool waiting;  /* the log says that there is no id, or no session */
+    struct domi__timer again;        /* the next step is due */
+    unsigned failures;               /* in a row */
+    unsigned refused;                /* locks in a row */
+    uint64_t refused_ms; /* when a wanted id was refused first; 0: it was not */
+    bool unsure;  /* the outcome of a lock is not known: read the candidate */
+    bool doubt;   /* look at the key again when the step is over */
+    bool waiting; /* the log says that there is no id, or no session */
+    bool full;    /* the log says that all ids are taken */
     bool ending;
 
     /* `id` is held now: the first, or another after it was lost. */

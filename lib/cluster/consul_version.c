@@ -249,5 +249,6 @@ void domi__consul_version_fini(struct domi__consul_version *version)
     if (version->key) {
         domi__consul_version_stop(version);
         free(version->key);
+        version->key = NULL;
     }
 }
