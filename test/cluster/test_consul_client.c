@@ -215,7 +215,7 @@ static void asks_many_things_at_once(void **state)
     assert_int_equal(answered, 64);
 }
 
-/* ---- parse ---------------------------------------------------------------- */
+/* ---- parse --------------------------------------------------------------- */
 
 static void *count_items(const struct cJSON *json, const void *arg, char *error,
                          size_t error_size)
@@ -276,7 +276,7 @@ static void tells_why_a_parse_could_not(void **state)
     assert_string_equal(reply.error, "GET /v1/kv/refused: this is not for us");
 }
 
-/* ---- blocking queries ------------------------------------------------------ */
+/* ---- blocking queries ---------------------------------------------------- */
 
 static void is_woken_by_a_change(void **state)
 {
@@ -426,7 +426,7 @@ static void cancels_another_in_a_reply(void **state)
     assert_int_equal(second.answers, 0);
 }
 
-/* ---- an agent that is away --------------------------------------------------- */
+/* ---- an agent that is away ----------------------------------------------- */
 
 static void tells_that_nobody_listens(void **state)
 {
