@@ -95,8 +95,7 @@ bool domi__group_host_running(const struct domi__group_host *host,
     return running > 0;
 }
 
-/* Everybody leaves at once; then the callbacks are told one by one. */
-static void close_group(struct domi_group *group, enum domi_reason reason)
+void domi__group_shut(struct domi_group *group, enum domi_reason reason)
 {
     struct domi__group_host *host = group->host;
     struct domi__group_roster *roster = &group->roster;
@@ -133,7 +132,7 @@ void domi__group_leave(struct domi_group *group)
 {
     finish(group->host, group->id);
     if (group->closing && !group->ended) {
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
     }
 }
 
@@ -214,7 +213,7 @@ void domi__group_host_open(struct domi__group_host *host,
         return;
     }
     if (group->closing) {
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
     }
 }
 
@@ -253,7 +252,7 @@ static struct domi_group *make_group(struct domi__group_host *host,
     }
     if (group->closing) {
         *reason = DOMI_REASON_NO_GROUP;
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
         return NULL;
     }
     return group;
@@ -266,7 +265,7 @@ void domi__group_host_stop(struct domi__group_host *host)
     host->stopped = true;
     for (i = 0; i < host->slot_count; i++) {
         if (host->slots[i].group) {
-            close_group(host->slots[i].group, DOMI_REASON_STOPPING);
+            domi__group_shut(host->slots[i].group, DOMI_REASON_STOPPING);
         }
     }
 }
@@ -454,69 +453,6 @@ uint32_t domi__group_link_index(const struct domi__group_host *host,
     uintptr_t found = (uintptr_t)domi__table_get(&host->link_ids, gateway);
 
     return found ? (uint32_t)(found - 1) : DOMI__NO_LINK;
-}
-
-/* ---- drains ------------------------------------------------------------- */
-
-/* Groups that one move closes at most, so that many without members do not
-   hold up the worker. */
-#define MOVE_GROUPS 256u
-
-uint32_t domi__group_host_members(const struct domi__group_host *host)
-{
-    return domi__members_count(&host->members);
-}
-
-static void tell_emptied(struct domi__group_host *host)
-{
-    if (host->drain != 0 && domi__group_host_members(host) == 0) {
-        domi__effect_note(host, DOMI__EFFECT_EMPTIED,
-                          (struct domi__effect_note){.group = host->drain});
-    }
-}
-
-void domi__group_link_left(struct domi__group_host *host, uint32_t link)
-{
-    host->links[link].members--;
-    tell_emptied(host);
-}
-
-void domi__group_host_drain(struct domi__group_host *host, uint32_t number)
-{
-    host->drain = number;
-    tell_emptied(host);
-}
-
-/* The next group that is there, or NULL. O(slots) in all, as each call goes on
-   where the last one stopped. */
-static struct domi_group *next_group(struct domi__group_host *host)
-{
-    uint32_t i;
-
-    for (i = 0; i < host->slot_count; i++) {
-        uint32_t at = host->move_at % host->slot_count;
-
-        host->move_at = at + 1;
-        if (host->slots[at].group) {
-            return host->slots[at].group;
-        }
-    }
-    return NULL;
-}
-
-void domi__group_host_move(struct domi__group_host *host, uint32_t users)
-{
-    struct domi_group *group;
-    uint64_t moved = 0;
-
-    for (uint32_t i = 0; host->drain != 0 && i < MOVE_GROUPS && moved < users &&
-                         (group = next_group(host));
-         i++) {
-        moved += group->roster.count;
-        close_group(group, DOMI_REASON_DRAINING);
-    }
-    domi__effect_note(host, DOMI__EFFECT_MOVED,
-                      (struct domi__effect_note){.group = moved});
 }
 
 /* ---- time --------------------------------------------------------------- */

@@ -95,6 +95,12 @@ void domi__group_leave(struct domi_group *group);
 uint32_t domi__group_link_index(const struct domi__group_host *host,
                                 uint64_t gateway);
 
+/* Closes a group whose callback does not run: everybody leaves at once; then
+   the callbacks are told one by one. The group is freed. */
+void domi__group_shut(struct domi_group *group, enum domi_reason reason);
+
+/* ---- drain.c ------------------------------------------------------------ */
+
 /* A membership behind this link has ended. */
 void domi__group_link_left(struct domi__group_host *host, uint32_t link);
 
