@@ -4,7 +4,7 @@
  *
  * A user asks for a room; the gateway finds the zone that has it, tells the
  * room who comes, and tells the user by which 16 bytes the room is reached.
- * Where no room can be had, the target id in them is 0, and a code follows.
+ * Where no room can be had, the target id in them is 0, and why follows.
  */
 #include "chat/front.h"
 
@@ -28,6 +28,7 @@ static void answer(struct domi_session *session,
     domi_session_send(session, CHAT_JOIN, data, sizeof(data));
 }
 
+/* Where no room is registered, that is all there is to say. */
 static void answer_no_room(struct domi_session *session, uint64_t group,
                            int err)
 {
@@ -35,7 +36,8 @@ static void answer_no_room(struct domi_session *session, uint64_t group,
 
     domi_target_put(data, (struct domi_target){0, group});
     domi_put_u32(data + DOMI_TARGET_SIZE, (uint32_t)err);
-    domi_session_send(session, CHAT_JOIN, data, sizeof(data));
+    domi_session_send(session, CHAT_JOIN, data,
+                      err == DOMI_E_NO_ZONE ? DOMI_TARGET_SIZE : sizeof(data));
 }
 
 /* Tells the room who comes. */
