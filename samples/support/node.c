@@ -2,22 +2,15 @@
 /* A node's life in a program, told to the operator. */
 #include "support/node.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "support/report.h"
 
-static void __attribute__((format(printf, 3, 4)))
-tell(const struct node *node, enum domi_log_level level, const char *format,
-     ...)
+static void tell(const struct node *node, enum domi_log_level level,
+                 const char *text)
 {
-    char text[256];
-    char line[320];
-    va_list arguments;
+    char line[160];
 
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
     snprintf(line, sizeof(line), "%s: %s", node->what, text);
     report_log(level, line, NULL);
 }
@@ -68,16 +61,12 @@ void node_joined(struct node *node, int status, int id, int tcp_port,
     }
 }
 
+/* The library's log tells what the id is. */
 void node_has_id(struct node *node, int id)
 {
-    if (id >= 0) {
-        tell(node, DOMI_LOG_WARNING, "its node id is %d from now on", id);
-    } else if (node->options->consul.id_policy == DOMI_ID_REPLACE) {
-        tell(node, DOMI_LOG_WARNING, "its node id is lost; it waits for"
-                                     " another one");
-    } else {
-        tell(node, DOMI_LOG_ERROR, "its node id is lost, and --lost-id=stop"
-                                   " wants no other: it ends");
+    if (id < 0 && node->options->consul.id_policy == DOMI_ID_STOP) {
+        tell(node, DOMI_LOG_ERROR, "another node has its id: it ends, as"
+                                   " --lost-id=stop wants");
         node->status = 1;
         stop_now(&node->stop);
     }
