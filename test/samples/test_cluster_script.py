@@ -77,13 +77,18 @@ class Script(support.TestCase):
         for name, pid in pids.items():
             support.wait_for(lambda pid=pid: not runs(pid), f'{name}, {pid}')
 
-    def room_of(self, nodes, user):
-        """The room that the user is in; the node's id is in the target's."""
-        target, = struct.unpack('<Q', user.target[:8])
-        return self.by_id(nodes)[target >> 12 & 1023]
+    def assert_refused(self, result, *says):
+        self.assertEqual(result.returncode, 1, result)
+        for text in says:
+            self.assertIn(text, result.stderr)
 
-    def by_id(self, nodes):
-        return {node.id: node for node in nodes.values()}
+    def room_of(self, nodes, user):
+        """The room that the user is in."""
+        return {node.id: node for node in nodes.values()}[self.id_of(user)]
+
+    def id_of(self, user):
+        """Of the node that the user's room is in, which is in the target."""
+        return struct.unpack('<Q', user.target[:8])[0] >> 12 & 1023
 
     def rejoin(self, *users):
         """Each asks until there is a room again."""
@@ -127,8 +132,10 @@ class Cluster(Script):
         script.line(f'{kept.name} has ended, with status 0; .*')
         user = self.connect(nodes['gateway-1'])
         self.rejoin(user)
-        self.assertEqual(struct.unpack('<Q', user.target[:8])[0] >> 12 & 1023,
-                         newer.id)
+        self.assertEqual(self.id_of(user), newer.id)
+        older = self.run_script('room')
+        self.assert_refused(older, 'a newer version of the service is in force')
+        self.assertEqual(older.stdout, '')
 
         script.signal(signal.SIGINT)
         self.assertEqual(script.status(20), 0, script.stderr())
@@ -183,11 +190,6 @@ class Cluster(Script):
 
 
 class Refusals(Script):
-    def assert_refused(self, result, *says):
-        self.assertEqual(result.returncode, 1, result)
-        for text in says:
-            self.assertIn(text, result.stderr)
-
     def test_a_second_start_beside_the_first(self):
         _, _, pids = self.start_cluster()
         self.assert_refused(self.run_script('--own-consul'),
