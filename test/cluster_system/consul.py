@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import urllib.parse
 
 from support import wait_for
@@ -277,21 +276,3 @@ class Servers:
     def close(self):
         for agent in self.agents:
             agent.close()
-
-
-def wait_until_gone(agent, seconds=10):
-    """Until nobody answers at the agent's port."""
-    def gone():
-        try:
-            agent.ask('GET', '/v1/status/leader', seconds=1)
-        except OSError:
-            return True
-        return False
-    wait_for(gone, f'{agent.name} to be gone', seconds)
-
-
-def timed(function, *arguments):
-    """Seconds that a call took."""
-    begin = time.monotonic()
-    function(*arguments)
-    return time.monotonic() - begin

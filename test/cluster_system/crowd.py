@@ -20,6 +20,7 @@ from support import (CLOSING, COME_BACK, GONE, HEARTBEAT, HERE, JOIN, LEAVE,
                      frame, u64, wait_for)
 
 HEARTBEAT_S = 3
+PULSE_S = 0.01
 AGAIN_S = 0.1  # before a refused wish is uttered again
 MESSAGE_FORM = re.compile(rb'(\d+):(\d+):(\d+)')
 
@@ -290,6 +291,8 @@ class Crowd:
         self.order = itertools.count()
         self.talks = 1  # another number for each time; 0: all are silent
         self.failure = None
+        self.lags = []  # seconds that the thread was late
+        self.pulse(time.monotonic())
         self.is_open = True
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -319,6 +322,16 @@ class Crowd:
                     person.flush()
                 if events & selectors.EVENT_READ and person.socket:
                     person.receive()
+
+    def pulse(self, due):
+        """Finds out how late the machine is, busy as it may be."""
+        now = time.monotonic()
+        self.lags.append(now - due)
+        self.after(PULSE_S, self.pulse, now + PULSE_S)
+
+    def lag(self, share):
+        """Seconds that this share of the crowd's own steps were late."""
+        return history.quantile(sorted(self.lags), share)
 
     def after(self, seconds, call, *arguments):
         heapq.heappush(self.timers, (time.monotonic() + seconds,

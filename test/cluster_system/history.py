@@ -58,6 +58,13 @@ class Stay:
         self.got = collections.defaultdict(set)  # numbers by sender
 
 
+def quantile(numbers, share):
+    """The number that this share of these sorted ones are below; None for no
+    numbers."""
+    last = len(numbers) - 1
+    return numbers[min(last, int(share * len(numbers)))] if numbers else None
+
+
 class Verdict:
     """Faults of a history, and how long messages took."""
 
@@ -70,10 +77,7 @@ class Verdict:
 
     def latency(self, share):
         """Seconds within which this share of the messages arrived."""
-        if not self.latencies:
-            return None
-        last = len(self.latencies) - 1
-        return self.latencies[min(last, int(share * len(self.latencies)))]
+        return quantile(self.latencies, share)
 
     def __str__(self):
         counts = collections.Counter(fault.kind for fault in self.faults)

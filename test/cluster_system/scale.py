@@ -192,9 +192,7 @@ class Scale:
         touched = self.test.users_of(victim)
         begin = time.monotonic()
         victim.kill()
-        wait_for(lambda: touched <= {event.person for event in self.test.crowd
-                                     .history.of(history.TOLD)},
-                 'the users to be told')
+        wait_for(lambda: touched <= self.test.told(), 'the users to be told')
         told = [event.time for event in
                 self.test.crowd.history.of(history.TOLD)]
         self.figures['told'] = max(told, default=begin) - begin

@@ -2,7 +2,6 @@
 """Nodes that have a Consul agent of their own, as on machines of their own,
 and lose it, while nothing else is wrong."""
 import consul
-import history
 import stand
 from stand import within
 
@@ -72,9 +71,7 @@ class OwnAgents(stand.TestCase):
         victim = self.rooms[1]
         touched = self.users_of(victim)
         victim.kill()
-        within(lambda: touched == {event.person for event in
-                                   self.crowd.history.of(history.TOLD)},
-               'its users to be told', 0.5)
+        within(lambda: touched == self.told(), 'its users to be told', 0.5)
         self.crowd.wait_joined()
         self.assertFalse(self.users_of(victim))
         self.newcomers(gateways=[gateway.tcp])

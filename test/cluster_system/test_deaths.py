@@ -11,10 +11,6 @@ class Deaths(stand.TestCase):
         super().setUp()
         self.agent = self.keep(consul.start_dev())
 
-    def told(self):
-        return {event.person for event in
-                self.crowd.history.of(history.TOLD)}
-
     def test_groups_of_a_room_that_dies_are_made_anew_elsewhere(self):
         self.cluster(self.agent)
         self.populate()
@@ -46,7 +42,7 @@ class Deaths(stand.TestCase):
         within(lambda: ids <= {event.number for event in
                                self.crowd.history.of(history.GONE)},
                'the others to hear of it', 1)
-        self.crowd.wait_joined()
+        self.wait_moved(lambda: self.users_at(victim))
         self.talk_on(1)
         self.assert_history(touched)
 
@@ -57,8 +53,7 @@ class Deaths(stand.TestCase):
         for _ in range(3):
             old, = self.rooms
             old.kill()
-            within(lambda: not self.crowd.do(self.users_of, old),
-                   'all to be out')
+            self.crowd.wait(lambda: not self.users_of(old), 'all to be out')
             self.rooms = [self.room(self.agent)]
             self.crowd.wait_joined()
         self.talk_on(0.5)

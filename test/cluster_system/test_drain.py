@@ -44,7 +44,7 @@ class Drain(stand.TestCase):
         self.assertEqual(exit_node(gateway), 200)
         self.assertEqual(exit_node(gateway), 200)
         self.assert_ends(gateway, len(leavers) / RATE * 2 + 10)
-        self.crowd.wait_joined()
+        self.wait_moved(lambda: self.users_at(gateway))
         told = self.notices(COME_BACK)
         self.assertEqual(sorted(event.person for event in told),
                          sorted(leavers))
@@ -62,8 +62,7 @@ class Drain(stand.TestCase):
         leavers = self.users_of(room)
         self.assertEqual(exit_node(room), 200)
         self.assert_ends(room, len(leavers) / RATE * 2 + 10)
-        self.crowd.wait_joined()
-        self.assertFalse(self.users_of(room))
+        self.wait_moved(lambda: self.users_of(room))
         self.talk_on(0.5)
         self.assert_history(leavers)
 
@@ -95,7 +94,7 @@ class Drain(stand.TestCase):
         self.agent.kill()
         for node in gateway, room:
             self.assert_ends(node, 20)
-        self.crowd.wait_joined()
+        self.wait_moved(lambda: self.users_at(gateway) or self.users_of(room))
         self.talk_on(0.5)
         self.assert_history(touched)
 

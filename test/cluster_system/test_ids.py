@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Node ids: distinct, however many ask, whoever crashes, whatever leads."""
+import datetime
 import random
+import re
 import signal
 import time
 
@@ -56,70 +58,104 @@ class Ids(stand.TestCase):
 
 
 class Tenure(stand.TestCase):
-    """Nodes come and crash; at no time do two hold one id."""
+    """Nodes come and crash, and Consul's leaders with them; at no time do two
+    nodes hold one id."""
 
     SECONDS = 600 if stand.is_long else 40
-    POOL = 60 if stand.is_long else 24
-    NODES = 50 if stand.is_long else 16
+    NODES = 50 if stand.is_long else 10
+    POOL = 120 if stand.is_long else 24  # ids; soon all have been used
+    STEP_S = 0.05
+    CRASHES = 1 if not stand.is_long else 3  # a second
 
-    def begin(self):
-        room = self.room(self.agent, *LIGHT, '--claim-ttl', '1', ready=False)
-        self.waiting.append(room)
+    def setUp(self):
+        super().setUp()
+        self.servers = self.keep(consul.Servers().start())
+        fill_ids(self.servers.agents[0], range(self.POOL, IDS))
+        self.dice = random.Random(self.SECONDS)
+        self.starting = []
+        self.holding = {}  # since when, by node
+        self.tenures = []
+        self.refused = self.leaders = 0
+        self.killed = None
+        self.next_death = time.monotonic() + 5
+
+    # ---- nodes -------------------------------------------------------------
+
+    def begin_one(self):
+        agent = self.dice.choice(self.servers.alive())
+        room = self.room(agent, *LIGHT, '--claim-ttl', '1', ready=False)
+        room.agent = agent
+        self.starting.append(room)
 
     def look(self):
-        """Takes note of who has come to be ready."""
-        for room in list(self.waiting):
+        """Takes note of who is ready, and who found no id."""
+        for room in list(self.starting):
             if any(line.startswith('ready') for line in room.lines):
-                self.waiting.remove(room)
-                room.ready()
-                self.tenures[room] = time.monotonic()
+                self.starting.remove(room)
+                self.holding[room.ready()] = time.time()
             elif not room.is_alive():
-                # No id was free; others may go on.
-                self.waiting.remove(room)
+                self.starting.remove(room)
+                self.assertRegex(room.stderr(), 'no free node id')
                 self.refused += 1
 
     def crash(self, room):
-        begin = self.tenures.pop(room)
-        self.log.append((room.id, room.process.pid, begin, time.monotonic()))
+        """The end of a node; its registration is soon taken out, as Consul
+        itself would a minute later."""
+        number, begin = room.id, self.holding.pop(room)
+        end = time.time()
         room.kill()
+        for line in room.stderr().splitlines():
+            change = re.match(r'(\S+Z) .* its node id is (lost|\d+)', line)
+            if change:
+                when = datetime.datetime.fromisoformat(
+                    change[1].replace('Z', '+00:00')).timestamp()
+                if number is not None:
+                    self.tenures.append((number, room, begin, when))
+                number = None if change[2] == 'lost' else int(change[2])
+                begin = when
+        if number is not None:
+            self.tenures.append((number, room, begin, end))
+        try:
+            room.agent.put(f'/v1/agent/service/deregister/{room.id}')
+        except (OSError, consul.Refused):
+            pass  # Its agent is dead as well.
+
+    # ---- leaders -----------------------------------------------------------
+
+    def trouble_servers(self):
+        """A leader dies, and comes back; the next one only when all vote."""
+        if time.monotonic() < self.next_death:
+            return
+        if self.killed:
+            self.killed.start()
+            self.servers.wait_whole()
+            self.killed = None
+        else:
+            self.killed = self.servers.leader()
+            if self.killed:
+                self.killed.kill()
+                self.leaders += 1
+        self.next_death = time.monotonic() + 5
 
     def test_two_never_hold_one_id(self):
-        servers = self.keep(consul.Servers().start())
-        self.agent = servers.agents[0]
-        fill_ids(self.agent, range(self.POOL, IDS))
-        dice = random.Random(int(self.SECONDS))
-        self.waiting, self.tenures, self.log = [], {}, []
-        self.refused = kills = 0
         until = time.monotonic() + self.SECONDS
-        leader_until = time.monotonic() + 5
-        killed = None
         while time.monotonic() < until:
             self.look()
-            if len(self.tenures) + len(self.waiting) < self.NODES:
-                self.begin()
-            elif self.tenures and dice.random() < 0.3:
-                self.crash(dice.choice(list(self.tenures)))
-            # A leader dies, and another may only when all three vote again.
-            if not killed and time.monotonic() > leader_until:
-                killed = servers.leader()
-                if killed in (None, self.agent):
-                    killed = None
-                else:
-                    killed.kill()
-                    leader_until = time.monotonic() + 5
-            elif killed and time.monotonic() > leader_until:
-                killed.start()
-                servers.wait_whole()
-                kills += 1
-                killed = None
-                leader_until = time.monotonic() + 5
-            time.sleep(0.05)
-        for room in list(self.tenures):
+            if len(self.holding) + len(self.starting) < self.NODES:
+                self.begin_one()
+            if (self.holding
+                    and self.dice.random() < self.CRASHES * self.STEP_S):
+                self.crash(self.dice.choice(list(self.holding)))
+            self.trouble_servers()
+            time.sleep(self.STEP_S)
+        for room in list(self.holding):
             self.crash(room)
-        print(f'{len(self.log)} tenures, {self.refused} refused, '
-              f'{kills} leaders killed')
-        self.assertGreater(len(self.log), self.NODES)
-        self.assertEqual(history.overlaps(self.log), [])
+        used = [number for number, *_ in self.tenures]
+        print(f'{len(used)} tenures of {len(set(used))} ids, '
+              f'{self.refused} refused, {self.leaders} leaders killed')
+        self.assertGreater(len(used), len(set(used)), 'no id was used twice')
+        self.assertGreater(self.leaders, 2)
+        self.assertEqual(history.overlaps(self.tenures), [])
 
 
 if __name__ == '__main__':

@@ -47,9 +47,7 @@ class Quorum(stand.TestCase):
         victim = self.busiest_room()
         touched = self.users_of(victim)
         victim.kill()
-        within(lambda: touched <= {event.person for event in
-                                   self.crowd.history.of('told')},
-               'its users to be told', 0.5)
+        within(lambda: touched <= self.told(), 'its users to be told', 0.5)
         self.crowd.wait_joined()
         self.assertFalse(self.users_of(victim))
         self.newcomers()

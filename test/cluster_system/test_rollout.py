@@ -38,7 +38,7 @@ class Rollout(stand.TestCase):
                'new groups to go to the new version', 5)
         before = list(self.crowd.persons)
         self.talk_on(1)
-        self.assertFalse(self.crowd.history.of('told'))
+        self.assertFalse(self.told())
         # Those of the old rooms leave, and then their rooms end by themselves.
         stayed = [person for person in before
                   if self.zones_of([person]) <= self.old_ids]

@@ -17,7 +17,7 @@ class Hundred(stand.TestCase):
         self.assertLess(figures['death'], 5 * SLOWNESS)
         self.assertLess(figures['return'], (3 + 5) * SLOWNESS)
         self.assertLess(figures['cpu'], 0.3 * SLOWNESS)
-        self.assertLess(figures['p99'], stand.LATENCY_GRANTED_S * SLOWNESS)
+        self.assertLess(figures['p99'], self.latency_granted())
 
 
 if __name__ == '__main__':

@@ -29,9 +29,7 @@ class WithoutConsul(stand.TestCase):
         victim = self.busiest_room()
         touched = self.users_of(victim)
         victim.kill()
-        within(lambda: {event.person for event in
-                        self.crowd.history.of('told')} == touched,
-               'its users to be told', 0.5)
+        within(lambda: self.told() == touched, 'its users to be told', 0.5)
         # Its place is fixed: the groups return with it.
         self.start('chat/chat-room', '--http-port=0',
                    f'--tcp-port={victim.tcp}').ready()
@@ -44,10 +42,7 @@ class WithoutConsul(stand.TestCase):
         victim = self.gateways[0]
         touched = self.users_at(victim)
         victim.kill()
-        within(lambda: {event.person for event in
-                        self.crowd.history.of('closed')} == touched,
-               'its users to be closed', 0.5)
-        self.crowd.wait_joined()
+        self.wait_moved(lambda: self.users_at(victim))
         self.talk_on(1)
         self.assert_history(touched)
 
