@@ -274,7 +274,7 @@ def overlaps(tenures):
     for what, holder, begin, end in tenures:
         by_what[what].append((begin, end, holder))
     for what, times in by_what.items():
-        times.sort()
+        times.sort(key=lambda time: time[:2])
         latest_end, latest = times[0][1], times[0][2]
         for begin, end, holder in times[1:]:
             if begin < latest_end and holder != latest:
