@@ -20,6 +20,8 @@ from support import wait_for
 LATENCY_S = 0.1
 HOPS = 4
 
+TOLD_S = 0.2  # until users hear that a room has died
+
 GROUPS = 12
 PERSONS_EACH = 5
 SOON = 15  # seconds; for what has no limit of its own
@@ -169,25 +171,38 @@ class TestCase(support.TestCase):
         return {event.person for event in
                 self.crowd.history.of(history.TOLD)}
 
+    def kill_room(self, room):
+        """kill -9, of which its users are told at once. Who they were."""
+        users = self.users_of(room)
+        begin = time.monotonic()
+        room.kill()
+        within(lambda: users <= self.told(), 'its users to be told', 2)
+        took = max(event.time for event in
+                   self.crowd.history.of(history.TOLD)) - begin
+        self.assertLess(took, TOLD_S * SLOWNESS + self.crowd.lag(0.99))
+        self.wait_moved(lambda: self.users_of(room))
+        return users
+
     # ---- what must hold ----------------------------------------------------
 
     def assert_distinct_ids(self, programs):
         ids = [program.id for program in programs]
         self.assertEqual(len(set(ids)), len(ids), ids)
 
-    def assert_history(self, touched=(), latency=True):
+    def assert_history(self, touched=()):
         """Nothing is lost, repeated or out of order for those who are not
         touched, and no member of one group is in two places."""
         self.assert_one_place_each()
         verdict = self.crowd.check(touched)
         self.assertFalse(verdict.faults, str(verdict))
+        if len(touched) == len(self.crowd.persons):
+            return
         self.assertTrue(verdict.latencies, 'nobody has heard anything')
         p99 = verdict.latency(0.99)
         print(f'{self.id()}: {len(verdict.latencies)} deliveries, '
               f'p99 {p99 * 1000:.1f} ms, '
               f'own lag {self.crowd.lag(0.99) * 1000:.1f} ms', flush=True)
-        if latency:
-            self.assertLess(p99, self.latency_granted())
+        self.assertLess(p99, self.latency_granted())
 
     def latency_granted(self):
         return LATENCY_S * SLOWNESS + HOPS * self.crowd.lag(0.99)

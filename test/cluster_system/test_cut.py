@@ -69,11 +69,7 @@ class OwnAgents(stand.TestCase):
                'Consul to find it missing', 15)
         self.newcomers(gateways=[gateway.tcp])
         victim = self.rooms[1]
-        touched = self.users_of(victim)
-        victim.kill()
-        within(lambda: touched == self.told(), 'its users to be told', 0.5)
-        self.crowd.wait_joined()
-        self.assertFalse(self.users_of(victim))
+        touched = self.kill_room(victim)
         self.newcomers(gateways=[gateway.tcp])
         self.gateway_agent.thaw()
         self.assert_back(gateway, 'gate')

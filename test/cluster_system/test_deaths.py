@@ -16,13 +16,7 @@ class Deaths(stand.TestCase):
         self.populate()
         self.talk_on(0.5)
         victim = self.busiest_room()
-        touched = self.users_of(victim)
-        victim.kill()
-        took = within(lambda: self.told() == touched, 'its users to be told',
-                      0.5)
-        print(f'told within {took * 1000:.0f} ms')
-        self.crowd.wait_joined()
-        self.assertFalse(self.users_of(victim))
+        touched = self.kill_room(victim)
         within(lambda: str(victim.id) not in self.agent.passing('room'),
                'Consul to see it', 3)
         self.newcomers()
@@ -57,7 +51,7 @@ class Deaths(stand.TestCase):
             self.rooms = [self.room(self.agent)]
             self.crowd.wait_joined()
         self.talk_on(0.5)
-        self.assert_history(everybody, latency=False)
+        self.assert_history(everybody)
 
 
 class NewGroups(stand.TestCase):

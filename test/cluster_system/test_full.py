@@ -26,7 +26,7 @@ class Memory(stand.TestCase):
         room = self.start('room', '--tcp-port=0', '--http-port=0',
                           '--consul', self.agent.url,
                           path=os.environ['DOMI_ZONE_WITH_LOAD'],
-                          more_environment={'DOMI_TEST_MEMORY': path}).ready()
+                          variables={'DOMI_TEST_MEMORY': path}).ready()
         room.memory = path
         self.rooms.append(room)
 

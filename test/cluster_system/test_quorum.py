@@ -45,11 +45,7 @@ class Quorum(stand.TestCase):
         within(lambda: not agent.leader(), 'the end of the quorum')
         self.newcomers()
         victim = self.busiest_room()
-        touched = self.users_of(victim)
-        victim.kill()
-        within(lambda: touched <= self.told(), 'its users to be told', 0.5)
-        self.crowd.wait_joined()
-        self.assertFalse(self.users_of(victim))
+        touched = self.kill_room(victim)
         self.newcomers()
         self.talk_on(1)
         for other in others:
