@@ -19,12 +19,18 @@ MAGIC = bytes.fromhex('fb080000')
 HEARTBEAT, EXIT, TO_ZONE, NOTICE = 1, 2, 8, 40
 JOIN, MESSAGE, NAME, HERE, GONE, SPEAKER, GUESTS, LEAVE = range(50, 58)
 CLOSING, ZONE_LOST, LEFT, COME_BACK = 1, 2, 3, 4  # notices
+E_OPTION, E_ZONE_LOST = -20005, -20008
 STOPPING = 7  # a reason
 GROUP = 666
 
 
 def u64(number):
     return struct.pack('<Q', number)
+
+
+def no_room(group, code):
+    """The answer to a join that had no room."""
+    return struct.pack('<QQi', 0, group, code)
 
 
 def frame(kind, data=b'', extend=b''):
@@ -201,10 +207,10 @@ class User(Connection):
                 return data
 
     def ask(self, group=None):
-        """Asks for a room; the answer, 16 bytes."""
+        """Asks for a room; the answer: 16 bytes, or 20 for none and why."""
         self.send_frame(JOIN, b'' if group is None else u64(group))
         answer = self.until(JOIN)
-        assert len(answer) == 16
+        assert len(answer) == (16 if answer[:8] != bytes(8) else 20)
         return answer
 
     def join(self, group=None):
