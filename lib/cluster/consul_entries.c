@@ -182,7 +182,8 @@ static void read_meta(struct domi__consul_entry *entry,
     if (state && strcmp(state, "drain") == 0) {
         entry->draining = true;
     } else if (item && !(state && (!*state || strcmp(state, "serve") == 0))) {
-        add_fault(out, name, "its state is not known, and is taken as \"serve\"");
+        add_fault(out, name,
+                  "its state is not known, and is taken as \"serve\"");
     }
 }
 
