@@ -63,7 +63,16 @@ static void on_beat(uv_timer_t *timer)
     world->beat_ns = now;
 }
 
-void world_init(struct world *world, const char *url, const char *token)
+void world_init(struct world *world)
+{
+    memset(world, 0, sizeof(*world));
+    fixture_init(&world->fixture);
+    world->beat.data = world;
+    uv_timer_init(&world->fixture.uv, &world->beat);
+    uv_timer_start(&world->beat, on_beat, 1, 1);
+}
+
+void world_connect(struct world *world, const char *url, const char *token)
 {
     const struct domi_consul_options options = {
         .url = url,
@@ -75,11 +84,6 @@ void world_init(struct world *world, const char *url, const char *token)
         .user = world,
     };
 
-    memset(world, 0, sizeof(*world));
-    fixture_init(&world->fixture);
-    world->beat.data = world;
-    uv_timer_init(&world->fixture.uv, &world->beat);
-    uv_timer_start(&world->beat, on_beat, 1, 1);
     world->registry = domi_registry_consul_new(&options);
     assert_non_null(world->registry);
 }

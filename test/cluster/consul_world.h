@@ -25,8 +25,11 @@ struct world {
     uint64_t longest_gap_ns; /* between two of its beats */
 };
 
-/* `token` may be NULL. */
-void world_init(struct world *world, const char *url, const char *token);
+/* A loop, and no registry yet. */
+void world_init(struct world *world);
+
+/* A registry at this URL; `token` may be NULL. */
+void world_connect(struct world *world, const char *url, const char *token);
 
 /* Frees the registry and checks that nothing is left over. */
 void world_fini(struct world *world);

@@ -21,7 +21,8 @@ static void start(bool dev)
 
     agent_start(&agent, &options);
     memset(&room, 0, sizeof(room));
-    world_init(&world, agent.url, NULL);
+    world_init(&world);
+    world_connect(&world, agent.url, NULL);
 }
 
 static void finish(void)
@@ -274,6 +275,7 @@ static void goes_on_with_what_it_knew_while_the_agent_is_gone(void **state)
     add_node(0, "");
     add_node(1, "");
     watch_room();
+    wait_for_the_pause();
     agent_kill(&agent);
     TIME("killed, stale", 1500, world.state == DOMI_REGISTRY_STALE);
     assert_true(strlen(world.reason) > 0);
@@ -374,7 +376,8 @@ static void start_with_acl(const char *token)
 
     agent_start(&agent, &options);
     memset(&room, 0, sizeof(room));
-    world_init(&world, agent.url, token);
+    world_init(&world);
+    world_connect(&world, agent.url, token);
     add_node(0, "");
 }
 
