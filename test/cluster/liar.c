@@ -1,138 +1,143 @@
 /* SPDX-License-Identifier: MIT */
-/* A server in Consul's place, for answers that a real one cannot be made to
-   give. */
+/* A server that answers what no real Consul can be made to answer. */
 #include "liar.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#define HEALTH "/v1/health/service/"
+#define LOOK_MS 5 /* how soon it sees that it is to stop */
 
-struct connection {
-    struct domi__list node;
-    struct liar *liar;
-    uv_tcp_t tcp;
-    char head[4096]; /* of the request that is coming in */
-    size_t size;
-};
-
-static void on_closed(uv_handle_t *handle)
+/* False when it is to stop. */
+static bool wait_for(struct liar *liar, int fd, unsigned milliseconds)
 {
-    free(handle->data);
-}
+    unsigned waited = 0;
 
-static void cut(struct connection *connection)
-{
-    if (!uv_is_closing((uv_handle_t *)&connection->tcp)) {
-        domi__list_remove(&connection->node);
-        uv_close((uv_handle_t *)&connection->tcp, on_closed);
-    }
-}
+    while (waited < milliseconds && !atomic_load(&liar->stopping)) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
-static void say(struct connection *connection, const char *response)
-{
-    size_t size = strlen(response);
-
-    while (size > 0) {
-        uv_buf_t buffer = uv_buf_init((char *)response, (unsigned)size);
-        int written =
-            uv_try_write((uv_stream_t *)&connection->tcp, &buffer, 1);
-
-        assert_true(written > 0);
-        response += written;
-        size -= (size_t)written;
-    }
-}
-
-/* One request is whole. */
-static void answer(struct connection *connection)
-{
-    struct liar *liar = connection->liar;
-    const char *response = "HTTP/1.1 404 Not Found\r\nX-Consul-Index: 1\r\n"
-                           "Content-Length: 0\r\n\r\n";
-    char service[64];
-
-    assert_int_equal(sscanf(connection->head, "%*s %255s", liar->path), 1);
-    if (strncmp(liar->path, HEALTH, strlen(HEALTH)) == 0) {
-        assert_int_equal(
-            sscanf(liar->path + strlen(HEALTH), "%63[^?]", service), 1);
-        response = liar->answer(liar, service);
-    }
-    if (response) {
-        say(connection, response);
-        if (liar->cuts) {
-            cut(connection);
+        if (poll(&poll_fd, fd < 0 ? 0 : 1, LOOK_MS) > 0) {
+            break;
         }
+        waited += LOOK_MS;
     }
+    return !atomic_load(&liar->stopping);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t wish, uv_buf_t *buffer)
+static bool send_all(int fd, const char *bytes, size_t size)
 {
-    struct connection *connection = handle->data;
+    while (size > 0) {
+        ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
 
-    (void)wish;
-    *buffer = uv_buf_init(connection->head + connection->size,
-                          (unsigned)(sizeof(connection->head) - 1 -
-                                     connection->size));
+        if (n < 0) {
+            return false;
+        }
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return true;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+static bool read_request(struct liar *liar, int fd)
 {
-    struct connection *connection = stream->data;
+    size_t size = 0;
 
-    (void)buffer;
-    if (size < 0) {
-        cut(connection);
+    do {
+        ssize_t n;
+
+        if (!wait_for(liar, fd, UINT32_MAX / 2) ||
+            size == sizeof(liar->request) - 1) {
+            return false;
+        }
+        n = recv(fd, liar->request + size, sizeof(liar->request) - 1 - size, 0);
+        if (n <= 0) {
+            return false;
+        }
+        size += (size_t)n;
+        liar->request[size] = '\0';
+    } while (!strstr(liar->request, "\r\n\r\n"));
+    return true;
+}
+
+static void act(struct liar *liar, int fd)
+{
+    const struct script *script = &liar->script;
+    const char *head = script->head ? script->head : "";
+    size_t head_size = script->head_size ? script->head_size : strlen(head);
+    size_t tail_size = script->tail_size;
+
+    if (script->tail && tail_size == 0) {
+        tail_size = strlen(script->tail);
+    }
+    if (!wait_for(liar, -1, script->hesitate_ms) ||
+        !send_all(fd, head, head_size)) {
         return;
     }
-    connection->size += (size_t)size;
-    connection->head[connection->size] = '\0';
-    if (strstr(connection->head, "\r\n\r\n")) {
-        connection->size = 0;
-        answer(connection);
+    for (unsigned i = 0; i < script->times; i++) {
+        if (!wait_for(liar, -1, script->pause_ms) ||
+            !send_all(fd, script->tail, tail_size)) {
+            return;
+        }
+    }
+    if (script->hang) {
+        wait_for(liar, fd, UINT32_MAX / 2);
     }
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void *run(void *arg)
 {
-    struct liar *liar = stream->data;
-    struct connection *connection = calloc(1, sizeof(*connection));
+    struct liar *liar = arg;
 
-    assert_int_equal(status, 0);
-    assert_non_null(connection);
-    connection->liar = liar;
-    connection->tcp.data = connection;
-    domi__list_init(&connection->node);
-    domi__list_push(&liar->connections, &connection->node);
-    uv_tcp_init(stream->loop, &connection->tcp);
-    assert_int_equal(uv_accept(stream, (uv_stream_t *)&connection->tcp), 0);
-    uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read);
+    while (wait_for(liar, liar->fd, UINT32_MAX / 2)) {
+        int fd = accept4(liar->fd, NULL, NULL, SOCK_CLOEXEC);
+
+        if (fd < 0) {
+            continue;
+        }
+        if (read_request(liar, fd)) {
+            act(liar, fd);
+        }
+        close(fd);
+    }
+    return NULL;
 }
 
-void liar_open(struct liar *liar, struct fixture *fixture)
+void liar_open(struct liar *liar, const struct script *script)
 {
-    struct sockaddr_in address;
-    int size = sizeof(address);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    socklen_t size = sizeof(address);
 
-    domi__list_init(&liar->connections);
-    liar->listener.data = liar;
-    uv_ip4_addr("127.0.0.1", 0, &address);
-    uv_tcp_init(&fixture->uv, &liar->listener);
-    uv_tcp_bind(&liar->listener, (struct sockaddr *)&address, 0);
-    assert_int_equal(
-        uv_listen((uv_stream_t *)&liar->listener, 64, on_connection), 0);
-    uv_tcp_getsockname(&liar->listener, (struct sockaddr *)&address, &size);
+    memset(liar, 0, sizeof(*liar));
+    liar->script = *script;
+    liar->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(liar->fd >= 0);
+    assert_int_equal(bind(liar->fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(liar->fd, 16), 0);
+    assert_int_equal(getsockname(liar->fd, (struct sockaddr *)&address, &size),
+                     0);
     snprintf(liar->url, sizeof(liar->url), "http://127.0.0.1:%d",
              ntohs(address.sin_port));
+    assert_int_equal(pthread_create(&liar->thread, NULL, run, liar), 0);
+}
+
+void liar_stop(struct liar *liar)
+{
+    atomic_store(&liar->stopping, true);
+    pthread_join(liar->thread, NULL);
 }
 
 void liar_close(struct liar *liar)
 {
-    struct domi__list *node;
-
-    while ((node = liar->connections.next) != &liar->connections) {
-        cut(DOMI__CONTAINER(node, struct connection, node));
-    }
-    uv_close((uv_handle_t *)&liar->listener, NULL);
+    close(liar->fd);
 }

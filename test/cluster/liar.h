@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* A server in Consul's place, for answers that a real one cannot be made to
-   give. */
-#ifndef DOMI_TEST_CLUSTER_LIAR_H
-#define DOMI_TEST_CLUSTER_LIAR_H
+/* A server that answers what no real Consul can be made to answer. */
+#ifndef TEST_LIAR_H
+#define TEST_LIAR_H
 
-#include "../transport/fixture.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-/*
- * It runs on the test's loop. Reads of a service's health get what `answer`
- * gives for the service: the whole response, head and all, which lives until
- * the next; or NULL, and then the request hangs. Whatever else is asked for is
- * not there.
- */
-struct liar {
-    const char *(*answer)(struct liar *liar, const char *service);
-    void *user;
-    char path[256]; /* of the request that `answer` is asked for */
-    bool cuts; /* the connection, behind each answer */
-    char url[64];
-    uv_tcp_t listener;
-    struct domi__list connections;
+/* What it sends for each request: the head, then the tail as often as told. */
+struct script {
+    const char *head;     /* NULL: nothing */
+    size_t head_size;     /* 0: the head is text */
+    const char *tail;     /* text, or NULL */
+    size_t tail_size;     /* 0: the tail is text */
+    unsigned times;       /* that the tail is sent */
+    unsigned pause_ms;    /* before each tail */
+    unsigned hesitate_ms; /* before the head */
+    bool hang;            /* does not close the connection at the end */
 };
 
-/* Listens on a free port of 127.0.0.1. */
-void liar_open(struct liar *liar, struct fixture *fixture);
-void liar_close(struct liar *liar);
+/* Serves connections one by one, on a thread of its own. */
+struct liar {
+    struct script script;
+    char url[64];
+    char request[4096]; /* the last one; to be read after its answer */
+    int fd;
+    pthread_t thread;
+    atomic_bool stopping;
+};
+
+void liar_open(struct liar *liar, const struct script *script);
+void liar_stop(struct liar *liar);  /* closes its connections */
+void liar_close(struct liar *liar); /* and the port; after the stop */
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "liar.h"
+#include "impostor.h"
 
 #define NODE(id)                                                               \
     "[{\"Node\":{\"Node\":\"n\",\"Address\":\"10.0.0.1\"},\"Service\":{"       \
@@ -24,7 +24,7 @@ struct scene {
 };
 
 static struct world world;
-static struct liar liar;
+static struct impostor impostor;
 static struct scene scenes[MOST_ROWS];
 static size_t scene_count;
 static char response[256 * 1024];
@@ -41,7 +41,7 @@ static const char *whole(const char *status, const char *headers,
     return response;
 }
 
-static const char *good(struct liar *self, const char *service)
+static const char *good(struct impostor *self, const char *service)
 {
     (void)self;
     (void)service;
@@ -49,7 +49,7 @@ static const char *good(struct liar *self, const char *service)
 }
 
 /* Whom nothing asks for a change any more. */
-static const char *good_again(struct liar *self, const char *service)
+static const char *good_again(struct impostor *self, const char *service)
 {
     (void)service;
     if (!strstr(self->path, "index=0&")) {
@@ -71,7 +71,7 @@ static struct scene *scene_of(const char *service)
     return NULL;
 }
 
-static struct scene *note(struct liar *self, const char *service)
+static struct scene *note(struct impostor *self, const char *service)
 {
     struct scene *scene = scene_of(service);
 
@@ -103,13 +103,13 @@ static bool have_all(int id)
 /* Each row has once heard of node 1. */
 static void start(size_t count)
 {
-    memset(&liar, 0, sizeof(liar));
+    memset(&impostor, 0, sizeof(impostor));
     memset(scenes, 0, sizeof(scenes));
     scene_count = count;
-    liar.answer = good;
+    impostor.answer = good;
     world_init(&world);
-    liar_open(&liar, &world.fixture);
-    world_connect(&world, liar.url, NULL);
+    impostor_open(&impostor, &world.fixture);
+    world_connect(&world, impostor.url, NULL);
     for (size_t i = 0; i < count; i++) {
         snprintf(scenes[i].name, sizeof(scenes[i].name), "row-%zu", i);
         watcher_open(&scenes[i].watcher, &world, scenes[i].name);
@@ -123,7 +123,7 @@ static void finish(void)
     for (size_t i = 0; i < scene_count; i++) {
         watcher_close(&scenes[i].watcher);
     }
-    liar_close(&liar);
+    impostor_close(&impostor);
     world_fini(&world);
 }
 
@@ -164,7 +164,7 @@ static const struct {
     {"", NULL, NULL, "row-17?"},
 };
 
-static const char *lie(struct liar *self, const char *service)
+static const char *lie(struct impostor *self, const char *service)
 {
     size_t i = (size_t)(note(self, service) - scenes);
 
@@ -182,7 +182,7 @@ static void keeps_what_it_knew_through_garbage_and_names_it(void **state)
 
     (void)state;
     start(count);
-    liar.answer = lie;
+    impostor.answer = lie;
     world_rest(&world, seconds * 1000);
     assert_int_equal(world.state, DOMI_REGISTRY_STALE);
     for (size_t i = 0; i < count; i++) {
@@ -200,8 +200,8 @@ static void keeps_what_it_knew_through_garbage_and_names_it(void **state)
                         (seconds + 2) * (garbage[i].status[0] ? 1 : 2));
         assert_in_range(scenes[i].with_index, 1, 2);
     }
-    liar.answer = good_again;
-    liar.cuts = false;
+    impostor.answer = good_again;
+    impostor.cuts = false;
     RUN_UNTIL(&world.fixture, have_all(2));
     RUN_UNTIL(&world.fixture, world.state == DOMI_REGISTRY_OK);
     assert_int_equal(world.state_changes, 2);
@@ -224,7 +224,7 @@ static const struct {
     {"X-Consul-Index: 10\r\n", true},
 };
 
-static const char *answer_at_once(struct liar *self, const char *service)
+static const char *answer_at_once(struct impostor *self, const char *service)
 {
     size_t i = (size_t)(note(self, service) - scenes);
 
@@ -238,7 +238,7 @@ static void no_index_makes_it_run_hot(void **state)
 
     (void)state;
     start(count);
-    liar.answer = answer_at_once;
+    impostor.answer = answer_at_once;
     world_rest(&world, seconds * 1000);
     for (size_t i = 0; i < count; i++) {
         assert_true(watcher_is_good(&scenes[i].watcher, 2));
