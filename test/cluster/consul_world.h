@@ -28,6 +28,9 @@ struct world {
 /* `token` may be NULL. */
 void world_init(struct world *world, const char *url, const char *token);
 
+/* The same with more options, whose calls it sets. */
+void world_init_with(struct world *world, struct domi_consul_options options);
+
 /* Frees the registry and checks that nothing is left over. */
 void world_fini(struct world *world);
 
