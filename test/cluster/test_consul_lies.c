@@ -103,13 +103,16 @@ static bool have_all(int id)
 /* Each row has once heard of node 1. */
 static void start(size_t count)
 {
+    struct domi_consul_options options = {0};
+
     memset(&impostor, 0, sizeof(impostor));
     memset(scenes, 0, sizeof(scenes));
     scene_count = count;
     impostor.answer = good;
     world_init(&world);
     impostor_open(&impostor, &world.fixture);
-    world_connect(&world, impostor.url, NULL);
+    options.url = impostor.url;
+    world_connect(&world, options);
     for (size_t i = 0; i < count; i++) {
         snprintf(scenes[i].name, sizeof(scenes[i].name), "row-%zu", i);
         watcher_open(&scenes[i].watcher, &world, scenes[i].name);
