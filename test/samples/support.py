@@ -50,16 +50,25 @@ def wait_for(condition, what, seconds=DEADLINE):
         time.sleep(0.01)
 
 
+def environment(**more):
+    """This one's, without the operator's own Consul and secrets."""
+    mine = {name: value for name, value in os.environ.items()
+            if not name.startswith('CONSUL_') and name != 'DOMI_ADMIN_TOKEN'}
+    return mine | more
+
+
 class Program:
     """A sample that runs. Its output is kept, line by line."""
 
-    def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None):
+    def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None,
+                 variables=None):
         path = path or os.path.join(os.environ['DOMI_SAMPLES'], name)
         self.errors = tempfile.TemporaryFile()
         self.lines = []
         self.process = subprocess.Popen(
             [path, *options], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, bufsize=1)
+            stderr=self.errors, text=True, bufsize=1,
+            env=environment(**(variables or {})))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
