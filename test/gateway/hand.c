@@ -67,7 +67,7 @@ static void cancel(struct domi_registry *registry, struct domi__place *place)
 
 static unsigned stale_s(const struct domi_registry *registry)
 {
-    return DOMI__CONTAINER(registry, struct hand, base)->stale_s;
+    return DOMI__CONTAINER(registry, const struct hand, base)->stale_s;
 }
 
 void hand_open(struct hand *hand, struct domi_registry *real)
