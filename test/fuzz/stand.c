@@ -343,14 +343,15 @@ static void take_all(struct peer *peer)
 
 static void read_all(struct peer *peer)
 {
-    const size_t room = 65536;
+    static uint8_t bytes[65536];
     ssize_t n = 1;
 
     while (peer->fd >= 0 && !peer->deaf && n > 0) {
-        peer->in = realloc(peer->in, peer->size + room);
-        CHECK(peer->in);
-        n = recv(peer->fd, peer->in + peer->size, room, MSG_DONTWAIT);
+        n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0) {
+            peer->in = realloc(peer->in, peer->size + (size_t)n);
+            CHECK(peer->in);
+            memcpy(peer->in + peer->size, bytes, (size_t)n);
             peer->size += (size_t)n;
             take_all(peer);
         }
