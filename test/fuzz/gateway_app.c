@@ -113,15 +113,15 @@ static void on_kick(struct domi_gateway *gateway, struct domi_session *session,
                     const struct domi_frame *frame, void *user)
 {
     enum domi_reason reason = id_at(frame, 0) % DOMI_REASON_COUNT;
-    char *text = malloc(frame->data_size + 1u);
+    char text[512];
+    size_t size = frame->data_size < sizeof(text) ? frame->data_size
+                                                  : sizeof(text) - 1;
 
     (void)gateway;
     (void)user;
-    CHECK(text);
-    memcpy(text, frame->data, frame->data_size);
-    text[frame->data_size] = '\0';
+    memcpy(text, frame->data, size);
+    text[size] = '\0';
     domi_session_kick(session, reason ? reason : DOMI_REASON_KICKED, text);
-    free(text);
 }
 
 static void on_echo(struct domi_gateway *gateway, struct domi_session *session,

@@ -86,8 +86,8 @@ static void tell(void)
 static void list(unsigned number)
 {
     if (!nodes.listed[number]) {
-        CHECK(domi__roster_add(&nodes.roster, &nodes.all[number]) == 0);
-        nodes.listed[number] = true;
+        nodes.listed[number] =
+            domi__roster_add(&nodes.roster, &nodes.all[number]) == 0;
     }
 }
 

@@ -299,6 +299,14 @@ static const struct {
                             "890123456789012345678901234567890123456789\"}]"},
     {"key-no-index", 1, "[{\"Key\":\"a\",\"ModifyIndex\":0}]"},
     {"key-none", 1, "[]"},
+    {"operation", (char)160, "123"},
+    {"operation-short", (char)177, "\x01" "123"},
+    {"health-short", 19, "\x01" "[" ENTRY("1", "127.0.0.1", "80", "", "") "]"},
+    {"health-short-2", 19, "\x02[{}]"},
+    {"health-short-3", 19, "\x03[{}]"},
+    {"health-short-4", 19, "\x04[{}]"},
+    {"address-short", 112, "\x01http://a:1"},
+    {"base64-short", 80, "\x01YWI="},
     {"key-object", 1, "{\"Key\":\"a\"}"},
     {"ids-keys", 2, "[\"domi/nodes/0\",\"domi/nodes/1022\",\"domi/nodes/x\",1]"},
     {"ids-reserves", 5, "[" KEY "\"Flags\":0}," KEY "\"Session\":\"x\"},{}]"},
@@ -331,8 +339,22 @@ static const struct {
     {"version-long", (char)128, "2147483648"},
 };
 
+/* More faults than are kept. */
+static void write_faults(void)
+{
+    char seed[1024] = "\x03[";
+    size_t size = 2;
+
+    for (unsigned i = 0; i < 70; i++) {
+        size += (size_t)sprintf(seed + size, "{},");
+    }
+    sprintf(seed + size, "1]");
+    seed_write("consul", "health-faults", seed, size + 2);
+}
+
 static void write_consul(void)
 {
+    write_faults();
     for (size_t i = 0; i < sizeof(consul) / sizeof(consul[0]); i++) {
         char seed[8192];
         size_t size = strlen(consul[i].text);

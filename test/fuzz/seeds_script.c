@@ -2,6 +2,7 @@
 /* Scripts that fuzzing begins with: each shows one way of a node's life. */
 #include "seeds.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../frame/golden.h"
@@ -483,6 +484,89 @@ static void begin_members(uint8_t options)
     turns(3);
 }
 
+/* More than the ring of its worker takes in one turn. */
+static void say_much(unsigned peer)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        frame(peer, GROUP_SAY);
+        byte(1), fill(900);
+        byte(2), small(7), small(GROUP);
+    }
+}
+
+static void write_busy(void)
+{
+    begin_group(0);
+    say_much(0);
+    frame(0, DOMI__FRAME_USERS_GONE);
+    byte(1), small(8);
+    byte(1), two(DOMI_REASON_LEFT);
+    turns(8);
+    end("zone", "busy");
+
+    begin_group(0);
+    act(ACT_CONNECT, 1);
+    say_much(0);
+    turns(1);
+    act(ACT_CONNECT, 1);
+    say_hello(1);
+    say_hello(2);
+    act(ACT_CLOSE, 1);
+    turns(8);
+    end("zone", "busy-links");
+}
+
+/* Each allocation in turn fails. */
+static void write_shortages(void)
+{
+    for (unsigned nth = 1; nth <= 40; nth++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "shortage-%u", nth);
+        begin(0);
+        act(ACT_WORLD, 4);
+        byte(nth);
+        act(ACT_CONNECT, 1);
+        turns(2);
+        say_hello(0);
+        ask_group(GROUP_ADD, 7, "");
+        ask_group(GROUP_SAY, 7, "word");
+        end("zone", name);
+
+        begin(1);
+        act(ACT_WORLD, 4);
+        byte(nth);
+        act(ACT_CONNECT, 1);
+        turns(2);
+        ask_join(0, GROUP);
+        turns(3);
+        act(ACT_GREET, 1);
+        act(128, 5);
+        turns(3);
+        hello_answer(1, 2);
+        joined();
+        zone_sends(DOMI__FRAME_BROADCAST, false);
+        end("gateway", name);
+
+        begin(0);
+        act(ACT_WORLD, 4);
+        byte(nth);
+        act(ACT_CONNECT, 1);
+        turns(2);
+        ask_join(0, GROUP);
+        turns(3);
+        end("node", name);
+
+        begin(0);
+        act(ACT_WORLD, 4);
+        byte(nth);
+        act(ACT_CONNECT, 1);
+        turns(3);
+        bare(0, DOMI__FRAME_HEARTBEAT);
+        end("web", name);
+    }
+}
+
 static void write_node(void)
 {
     begin_members(0);
@@ -559,6 +643,36 @@ static void write_web(void)
     raw(0, "\x88\x82\0\0\0\0\x03\xe8", 8);
     end("web", "session");
 
+    begin(0);
+    act(ACT_CONNECT, 1);
+    turns(3);
+    raw(0, "\x82\x84\0\0\0\0\xfb\x08\0\0", 10); /* the magic again */
+    end("web", "no-frame");
+
+    begin(0);
+    act(ACT_CONNECT, 1);
+    turns(3);
+    raw(0, "\x82\x89\0\0\0\0\x08\0\0\0\0\0\x01\0\0", 15);
+    end("web", "more-than-a-frame");
+
+    begin(0);
+    act(ACT_CONNECT, 0);
+    raw(0, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+           "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 142);
+    turns(3);
+    raw(0, "\x82\x83\0\0\0\0" "abc", 9);
+    end("web", "no-magic");
+
+    begin(0);
+    act(ACT_OWN + GATEWAY_ACT_VERDICT, DOMI_LATER);
+    act(ACT_CONNECT, 1);
+    bare(0, ASK_JOIN);
+    turns(3);
+    byte(ACT_OWN + GATEWAY_ACT_ANSWER);
+    byte(0), byte(0);
+    end("web", "accepted-later");
+
     begin(1 | 1 << 1);
     act(ACT_CONNECT, 1);
     turns(3);
@@ -590,6 +704,8 @@ void seeds_write_scripts(void)
     write_asks();
     write_placed();
     write_zone();
+    write_busy();
     write_node();
     write_web();
+    write_shortages();
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "shortage.h"
 #include "transport/loop_inner.h"
 
 #define START_NS UINT64_C(1000000000000)
@@ -349,8 +350,7 @@ static void read_all(struct peer *peer)
     while (peer->fd >= 0 && !peer->deaf && n > 0) {
         n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0) {
-            peer->in = realloc(peer->in, peer->size + (size_t)n);
-            CHECK(peer->in);
+            peer->in = shortage_realloc(peer->in, peer->size + (size_t)n);
             memcpy(peer->in + peer->size, bytes, (size_t)n);
             peer->size += (size_t)n;
             take_all(peer);
@@ -433,6 +433,7 @@ void stand_open(const uint8_t *bytes, size_t size)
 {
     open_for_good();
     memset(&stand, 0, sizeof(stand));
+    shortage_in = 0;
     stand.script.at = bytes;
     stand.script.end = bytes + size;
     stand.now_ns = START_NS;
@@ -508,6 +509,9 @@ static void change_world(void)
 
     stand.refuses = byte & 1;
     stand.is_stranger = byte & 2;
+    if (byte & 4) {
+        shortage_in = script_byte(&stand.script);
+    }
 }
 
 bool stand_act(unsigned act, enum role role)

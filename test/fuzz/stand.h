@@ -81,7 +81,9 @@ enum act {
     ACT_CLOSE,
     ACT_DEAF,    /* stops reading, or goes on */
     ACT_WAIT,    /* a byte, times 100 ms */
-    ACT_WORLD,   /* a byte: what connections find */
+    ACT_WORLD,   /* a byte: 1: connections to zones fail, 2: peers are no
+                    longer of this machine, 4: a byte follows, which allocation
+                    from now on fails */
     ACT_OWN,
 };
 bool stand_act(unsigned act, enum role role);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: what Consul, and who may write to it, can answer. */
 
-/* Input: a byte that chooses the reader, then the body of an answer. */
+/* Input: a byte that chooses the reader; where it has the bit 16, another,
+   which allocation fails; then the body of an answer. */
 #include <cjson/cJSON.h>
 
 #include "base/ids.h"
@@ -12,7 +13,7 @@
 #include "cluster/consul_key.h"
 #include "cluster/consul_transfer.h"
 #include "cluster/consul_version.h"
-#include "domi/frame.h"
+#include "shortage.h"
 #include "target.h"
 
 #define PREFIX "domi/nodes/"
@@ -61,17 +62,22 @@ static void read_entries(const cJSON *json)
         domi__consul_entries_read(json, NULL, error, sizeof(error));
 
     CHECK(entries || error[0]);
+    shortage_in = 0;
     if (entries) {
         check_entries(entries);
     }
     domi__consul_entries_free(entries);
 }
 
-static void read_key(cJSON *json)
+static void read_key(const cJSON *json)
 {
+    const struct domi__consul_reply missing = {.status = 404};
+    const struct domi__consul_reply refused = {.status = 500};
     struct domi__consul_reply reply = {.status = 200, .json = json};
     struct domi__consul_key key;
 
+    CHECK(domi__consul_key_read(&key, &missing) && !key.exists);
+    CHECK(!domi__consul_key_read(&key, &refused));
     if (domi__consul_key_read(&key, &reply)) {
         CHECK(key.exists && key.modify_index > 0);
         CHECK(strnlen(key.session, sizeof(key.session)) < sizeof(key.session));
@@ -121,6 +127,21 @@ static void read_json(const char *text, size_t size, uint8_t choice)
     cJSON_Delete(json);
 }
 
+/* What a claim on a key is written as; the text is its value. */
+static void write_operation(const char *text)
+{
+    cJSON *operations = cJSON_CreateArray();
+
+    CHECK(operations);
+    if (domi__consul_key_operation(operations, "lock", PREFIX "7", "a-b", 9,
+                                   text)) {
+        CHECK(cJSON_GetArraySize(operations) == 1);
+    }
+    CHECK(domi__consul_key_operation(operations, "cas", PREFIX "8", NULL, 0,
+                                     NULL));
+    cJSON_Delete(operations);
+}
+
 /* ---- other readers ------------------------------------------------------- */
 
 static void explain(const char *text, size_t size, uint8_t choice)
@@ -147,7 +168,7 @@ static void decode_base64(const char *text)
         if (size <= sizeof(out)) {
             char *again = domi__base64_encode(out, size);
 
-            CHECK(again && strlen(again) == strlen(text));
+            CHECK(!again || strlen(again) == strlen(text));
             free(again);
         }
     }
@@ -160,9 +181,10 @@ static void read_address(const char *text)
     if (domi__consul_address_read(&address, text)) {
         char *url = domi__consul_address_url(&address);
 
-        CHECK(url);
         CHECK(address.port >= 0 && address.port <= 65535);
-        domi__consul_is_local(url);
+        if (url) {
+            domi__consul_is_local(url);
+        }
         free(url);
     }
     domi__consul_is_host(text);
@@ -173,13 +195,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     uint8_t choice;
     char *text;
 
-    if (size < 1) {
+    shortage_in = 0;
+    if (size < 2) {
         return 0;
     }
     choice = *bytes++;
     size--;
     text = malloc(size + 1);
     CHECK(text);
+    if (choice & 16) {
+        shortage_in = *bytes++;
+        size--;
+    }
     memcpy(text, bytes, size);
     text[size] = '\0';
     switch (choice >> 5) {
@@ -191,6 +218,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         break;
     case 3:
         read_address(text);
+        break;
+    case 5:
+        write_operation(text);
         break;
     case 4:
         domi__consul_index(text, size);

@@ -108,7 +108,7 @@ static void on_join(struct domi_group *group, struct domi_user member,
     (void)user;
     CHECK(domi_group_has(group, member));
     zone_app.joins++;
-    domi_group_set_member_data(group, member, &zone_app);
+    CHECK(domi_group_set_member_data(group, member, &zone_app) == 0);
 }
 
 static void on_leave(struct domi_group *group, struct domi_user member,
@@ -145,7 +145,9 @@ static int on_group(struct domi_zone *zone, struct domi_group *group,
         return 1;
     }
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        CHECK(domi_group_handle(group, types[i], on_frame, NULL) == 0);
+        if (domi_group_handle(group, types[i], on_frame, NULL) != 0) {
+            return 1; /* memory is short */
+        }
     }
     domi_group_on_join(group, on_join, NULL);
     domi_group_on_leave(group, on_leave, NULL);
