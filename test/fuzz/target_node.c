@@ -27,10 +27,9 @@ static void play(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     uint8_t choice = size > 0 ? bytes[0] : 0;
-    struct domi_registry *registry = domi_registry_local_new();
+    struct domi_registry *registry;
     struct domi_zone_options zone = {
         .name = "room",
-        .registry = registry,
         .frame_limit = 4096,
         .ring_size = 16384,
         .send_limit = choice & 1 ? 16384 : 0,
@@ -38,7 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     };
     struct domi_gateway_options gateway = {
         .tcp_port = DOMI_PORT_ANY,
-        .registry = registry,
         .frame_limit = 2048,
         .link_frame_limit = 8192,
         .send_limit = choice & 4 ? 16384 : 0,
@@ -48,8 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .drain_rate = choice & 128 ? 10 : 0,
     };
 
-    CHECK(registry);
     stand_open(bytes + (size > 0), size - (size > 0));
+    registry = domi_registry_local_new();
+    CHECK(registry);
+    zone.registry = registry;
+    gateway.registry = registry;
     zone_app_open(&zone);
     gateway_app_open(&gateway);
     play();

@@ -9,10 +9,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     uint8_t choice = size > 0 ? bytes[0] : 0;
-    struct domi_registry *registry = domi_registry_local_new();
+    struct domi_registry *registry;
     struct domi_gateway_options options = {
         .http_port = DOMI_PORT_ANY,
-        .registry = registry,
         .frame_limit = 1024,
         .send_limit = choice & 1 ? 16384 : 0,
         .send_policy = (choice >> 1) % 3,
@@ -20,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .drain_rate = 10,
     };
 
-    CHECK(registry);
     stand_open(bytes + (size > 0), size - (size > 0));
+    registry = domi_registry_local_new();
+    CHECK(registry);
+    options.registry = registry;
     gateway_app_open(&options);
     while (!script_is_over(&stand.script)) {
         unsigned act = stand_next_act(GATEWAY_ACTS);
