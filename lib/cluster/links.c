@@ -5,12 +5,13 @@
  * A link is dialled, opens, says hello, carries frames. It fails to open or
  * is lost; then it waits and is dialled again, or is given up.
  */
-#include "cluster/cluster.h"
+#include "cluster/roster.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/table.h"
 #include "domi/err.h"
 #include "frame/frame.h"
@@ -22,11 +23,13 @@
 
 struct domi__link {
     struct domi__list node; /* of links->all */
+    struct domi__link *next; /* of one hash */
     struct domi__links *links;
     struct domi__node target;     /* with strings of its own */
     struct link_session *session; /* NULL while it waits */
     uint64_t id;                  /* 0 while not open */
-    uint32_t features;
+    uint32_t features;            /* these two: as it answered our hello */
+    int node_id;
     unsigned failures; /* in a row: not opened, or soon lost */
     uint64_t opened_ms;
     uint64_t wanted_ms; /* when it was last open or asked for */
@@ -44,7 +47,8 @@ struct link_session {
 struct domi__links {
     struct domi__links_options options;
     struct domi__list all;
-    struct domi__table by_id; /* open ones */
+    struct domi__table by_address; /* the first of each hash of an address */
+    struct domi__table by_id;      /* open ones */
     unsigned sessions;        /* not yet closed, of links and former links */
     bool closing;
     struct domi__deferred deferred;
@@ -54,12 +58,80 @@ struct domi__links {
 
 static const struct domi__session_owner owner;
 
+/* ---- where links lead ---------------------------------------------------- */
+
+static bool leads_to(const struct domi__link *link,
+                     const struct domi__node *node)
+{
+    if (node->memory || link->target.memory) {
+        return node->memory == link->target.memory;
+    }
+    return node->tcp_port == link->target.tcp_port &&
+           strcmp(node->host, link->target.host) == 0 &&
+           strcmp(node->service, link->target.service) == 0;
+}
+
+static uint64_t address_of(const struct domi__node *node)
+{
+    return node->memory ? (uintptr_t)node->memory : domi__node_hash(node);
+}
+
+static struct domi__link *find(const struct domi__links *links,
+                               const struct domi__node *node)
+{
+    struct domi__link *link =
+        domi__table_get(&links->by_address, address_of(node));
+
+    while (link && !leads_to(link, node)) {
+        link = link->next;
+    }
+    return link;
+}
+
+static int list(struct domi__link *link)
+{
+    struct domi__links *links = link->links;
+    uint64_t address = address_of(&link->target);
+    struct domi__link *first = domi__table_get(&links->by_address, address);
+    int err = domi__table_set(&links->by_address, address, link);
+
+    if (!err) {
+        link->next = first;
+        domi__list_push(&links->all, &link->node);
+    }
+    return err;
+}
+
+/* Nobody finds it any more; harmless when nobody did. */
+static void unlist(struct domi__link *link)
+{
+    struct domi__links *links = link->links;
+    uint64_t address = address_of(&link->target);
+    struct domi__link *at = domi__table_get(&links->by_address, address);
+
+    if (domi__list_is_empty(&link->node)) {
+        return;
+    }
+    domi__list_remove(&link->node);
+    if (at != link) {
+        while (at->next != link) {
+            at = at->next;
+        }
+        at->next = link->next;
+    } else if (link->next) {
+        /* Cannot fail, since the address is in the table. */
+        (void)domi__table_set(&links->by_address, address, link->next);
+    } else {
+        domi__table_remove(&links->by_address, address);
+    }
+}
+
 /* ---- one link ------------------------------------------------------------ */
 
 static void free_link(struct domi__link *link)
 {
     domi__timer_stop(&link->retry);
-    domi__list_remove(&link->node);
+    unlist(link);
     free((char *)link->target.host);
     free((char *)link->target.service);
     free(link);
@@ -68,7 +140,7 @@ static void free_link(struct domi__link *link)
 static void give_up(struct domi__link *link)
 {
     /* Who asks again while it is told gets another link. */
-    domi__list_remove(&link->node);
+    unlist(link);
     link->links->options.calls->on_gone(link->links->options.user, link);
     free_link(link);
 }
@@ -144,7 +216,7 @@ static int say_hello(struct domi__link *link)
     uint8_t extend[16] = {0};
 
     domi_put_u16(data, DOMI__HELLO_VERSION);
-    domi_put_u32(data + 4, DOMI__FEATURE_GROUPS);
+    domi_put_u32(data + 4, link->links->options.features);
     domi_put_u64(data + 8, (uint64_t)link->links->options.node_id);
     /* A zone that does not know hello looks for this group, in vain. */
     domi_put_u64(extend + 8, DOMI__HELLO_GROUP);
@@ -177,12 +249,22 @@ static void on_open(struct domi__session *session)
     }
     link->id = session->id;
     link->features = 0;
+    link->node_id = -1;
     link->opened_ms = domi__loop_now(links->options.loop);
     domi__log(links->options.log, DOMI_LOG_INFO, "link to %s %s:%d is open",
               link->target.service,
               link->target.memory ? "memory" : link->target.host,
               link->target.memory ? 0 : link->target.tcp_port);
     links->options.calls->on_up(links->options.user, link);
+}
+
+static void on_answer(struct domi__link *link, const struct domi_frame *frame)
+{
+    uint64_t node_id = domi_get_u64(frame->data + 8);
+
+    link->features = domi_get_u32(frame->data + 4);
+    link->node_id = node_id <= DOMI__NODE_ID_MAX ? (int)node_id : -1;
+    link->links->options.calls->on_hello(link->links->options.user, link);
 }
 
 static bool on_frame(struct domi__session *session,
@@ -202,7 +284,7 @@ static bool on_frame(struct domi__session *session,
                        domi_reason_text(reason));
         domi__session_close(session, reason);
     } else if (frame->type == DOMI__FRAME_HELLO_ANSWER) {
-        link->features = domi_get_u32(frame->data + 4);
+        on_answer(link, frame);
     } else {
         link->links->options.calls->on_frame(link->links->options.user, link,
                                              frame);
@@ -224,6 +306,7 @@ static void end_links(struct domi__deferred *deferred)
     struct domi__links *links =
         DOMI__CONTAINER(deferred, struct domi__links, deferred);
 
+    domi__table_fini(&links->by_address);
     domi__table_fini(&links->by_id);
     links->on_closed(links->closed_user);
     free(links);
@@ -247,7 +330,7 @@ static void on_lost(struct domi__link *link, enum domi_reason reason)
     link->session = NULL;
     if (link->target.memory) {
         /* Its port may be gone; who asks again gets the present one. */
-        domi__list_remove(&link->node);
+        unlist(link);
     }
     if (was_open) {
         domi__table_remove(&links->by_id, link->id);
@@ -271,6 +354,7 @@ static void on_lost(struct domi__link *link, enum domi_reason reason)
                        link->target.memory ? "memory" : link->target.host,
                        link->target.memory ? 0 : link->target.tcp_port,
                        domi_reason_text(reason));
+        links->options.calls->on_failed(links->options.user, link);
     }
     if (link->target.memory) {
         give_up(link);
@@ -321,22 +405,26 @@ struct domi__links *domi__links_new(const struct domi__links_options *options)
         return NULL;
     }
     links->options = *options;
+    domi__table_init(&links->by_address, key);
     domi__table_init(&links->by_id, key);
     domi__list_init(&links->all);
     return links;
 }
 
+void domi__links_set_node(struct domi__links *links, int node_id)
+{
+    links->options.node_id = node_id;
+}
+
 void domi__links_close(struct domi__links *links, void (*on_closed)(void *user),
                        void *user)
 {
-    struct domi__list *node;
-
     links->closing = true;
     links->on_closed = on_closed;
     links->closed_user = user;
-    while ((node = domi__list_pop(&links->all))) {
+    while (!domi__list_is_empty(&links->all)) {
         struct domi__link *link =
-            DOMI__CONTAINER(node, struct domi__link, node);
+            DOMI__CONTAINER(links->all.next, struct domi__link, node);
 
         if (link->session) {
             link->session->link = NULL;
@@ -345,16 +433,6 @@ void domi__links_close(struct domi__links *links, void (*on_closed)(void *user),
         free_link(link);
     }
     end_when_empty(links);
-}
-
-static bool leads_to(const struct domi__link *link,
-                     const struct domi__node *node)
-{
-    if (node->memory || link->target.memory) {
-        return node->memory == link->target.memory;
-    }
-    return node->tcp_port == link->target.tcp_port &&
-           strcmp(node->host, link->target.host) == 0;
 }
 
 static struct domi__link *new_link(struct domi__links *links,
@@ -367,6 +445,7 @@ static struct domi__link *new_link(struct domi__links *links,
     }
     domi__list_init(&link->node);
     link->links = links;
+    link->node_id = -1;
     link->target = *node;
     link->target.service = strdup(node->service);
     link->target.host = node->host ? strdup(node->host) : NULL;
@@ -379,32 +458,32 @@ static struct domi__link *new_link(struct domi__links *links,
         free_link(link);
         return NULL;
     }
-    domi__list_push(&links->all, &link->node);
+    if (list(link)) {
+        link->session->link = NULL;
+        domi__session_close(&link->session->base, DOMI_REASON_MEMORY);
+        free_link(link);
+        return NULL;
+    }
     return link;
 }
 
 struct domi__link *domi__links_get(struct domi__links *links,
                                    const struct domi__node *node)
 {
-    struct domi__link *link = NULL;
-    struct domi__list *at;
+    struct domi__link *link = find(links, node);
 
-    for (at = links->all.next; at != &links->all; at = at->next) {
-        struct domi__link *candidate =
-            DOMI__CONTAINER(at, struct domi__link, node);
-
-        if (leads_to(candidate, node)) {
-            link = candidate;
-            break;
-        }
-    }
     if (!link && !links->closing) {
         link = new_link(links, node);
     }
     if (link) {
-        link->wanted_ms = domi__loop_now(links->options.loop);
+        domi__link_want(link);
     }
     return link;
+}
+
+void domi__link_want(struct domi__link *link)
+{
+    link->wanted_ms = domi__loop_now(link->links->options.loop);
 }
 
 uint64_t domi__link_id(const struct domi__link *link)
@@ -420,6 +499,11 @@ struct domi__session *domi__link_session(struct domi__link *link)
 bool domi__link_has(const struct domi__link *link, uint32_t feature)
 {
     return (link->features & feature) == feature;
+}
+
+int domi__link_node_id(const struct domi__link *link)
+{
+    return link->node_id;
 }
 
 void domi__link_set_data(struct domi__link *link, void *data)

@@ -62,9 +62,17 @@ void domi__placement_link_up(struct domi__placement *placement,
 void domi__placement_link_down(struct domi__placement *placement,
                                struct domi__link *link);
 
+/* The zone has answered our hello. */
+void domi__placement_link_hello(struct domi__placement *placement,
+                                struct domi__link *link);
+
 /* The link could not be opened, or not again. */
 void domi__placement_link_failed(struct domi__placement *placement,
                                  struct domi__link *link);
+
+/* The link is given up. */
+void domi__placement_link_gone(struct domi__placement *placement,
+                               struct domi__link *link);
 
 /* Takes what is for it: LOAD, GROUPS, GROUPS_END, PLACED; hears GROUP_CLOSED.
    True when nobody else needs the frame. */
@@ -72,8 +80,8 @@ bool domi__placement_frame(struct domi__placement *placement,
                            struct domi__link *link,
                            const struct domi_frame *frame);
 
-/* Zones that are known, links of them that are open, groups that are known,
-   and groups that were seen in two zones at once. */
+/* Zones that the registry tells of, groups that are known to be in a zone, and
+   how often a group was seen in two zones at once. */
 struct domi__placement_counts {
     size_t nodes;
     size_t groups;

@@ -2,9 +2,10 @@
 /*
  * domi_gateway_call: find the zone, have a link to it, attach the session.
  *
- * A call asks the registry, waits for the link, and is answered once. It fails
- * when there is no zone, when the link is not open in time, or when the
- * session goes first.
+ * A call asks the placement, waits for the link, and is answered once. Where
+ * the link cannot be opened it asks again, for the group may be elsewhere by
+ * then. It fails when there is no zone, when no link is open in time, or when
+ * the session goes first.
  */
 #include "gateway/inner.h"
 
@@ -15,11 +16,11 @@ struct domi__call {
     struct domi__list of_session;
     struct domi__list waiting; /* in the gateway's list, or to itself */
     struct domi__place place;
-    struct domi__timer timer;
+    struct domi__timer timer; /* from the first wait for a link on */
     struct domi_gateway *gateway;
     struct domi_session *session;
     struct domi__link *link; /* that it waits for */
-    bool placing;            /* the registry has not answered */
+    bool placing;            /* the placement has not answered */
     domi_call_fn on_called;
     void *user;
     char service[]; /* ended by a zero */
@@ -50,6 +51,13 @@ static void fail(struct domi__call *call, int status)
     answer(call, call->session, status, NULL);
 }
 
+static void stop_placing(struct domi__call *call)
+{
+    if (call->placing) {
+        domi__placement_cancel(call->gateway->placement, &call->place);
+    }
+}
+
 static void attach(struct domi__call *call, struct domi__link *link)
 {
     struct domi__attachment *attachment;
@@ -67,7 +75,10 @@ static void attach(struct domi__call *call, struct domi__link *link)
 
 static void on_timer(struct domi__timer *timer)
 {
-    fail(DOMI__CONTAINER(timer, struct domi__call, timer), DOMI_E_ZONE_LOST);
+    struct domi__call *call = DOMI__CONTAINER(timer, struct domi__call, timer);
+
+    stop_placing(call);
+    fail(call, DOMI_E_ZONE_LOST);
 }
 
 static void on_placed(struct domi__place *place, int status,
@@ -93,8 +104,16 @@ static void on_placed(struct domi__place *place, int status,
     }
     call->link = link;
     domi__list_push(&gateway->calls_waiting, &call->waiting);
-    domi__timer_start(gateway->loop, &call->timer,
-                      gateway->options.link_open_ms, on_timer);
+    if (!domi__timer_is_running(&call->timer)) {
+        domi__timer_start(gateway->loop, &call->timer,
+                          gateway->options.link_open_ms, on_timer);
+    }
+}
+
+static void ask(struct domi__call *call)
+{
+    call->placing = true;
+    domi__placement_ask(call->gateway->placement, &call->place);
 }
 
 int domi_gateway_call(struct domi_gateway *gateway,
@@ -127,12 +146,10 @@ int domi_gateway_call(struct domi_gateway *gateway,
     call->session = session;
     call->on_called = on_called;
     call->user = user;
-    call->placing = true;
     call->place.service = call->service;
     call->place.group = group;
     call->place.on_placed = on_placed;
-    gateway->options.registry->kind->place(gateway->options.registry,
-                                           &call->place);
+    ask(call);
     return 0;
 }
 
@@ -168,12 +185,34 @@ void domi__calls_link_up(struct domi_gateway *gateway, struct domi__link *link)
     }
 }
 
+/* A registry that places groups itself would name the same zone again. */
+static bool may_ask_again(const struct domi_gateway *gateway)
+{
+    return gateway->options.registry->kind->place == NULL;
+}
+
+void domi__calls_link_failed(struct domi_gateway *gateway,
+                             struct domi__link *link)
+{
+    struct domi__list taken;
+    struct domi__list *node;
+
+    if (!may_ask_again(gateway)) {
+        return;
+    }
+    take_waiting(gateway, link, &taken);
+    while ((node = domi__list_pop(&taken))) {
+        ask(DOMI__CONTAINER(node, struct domi__call, waiting));
+    }
+}
+
 void domi__calls_link_gone(struct domi_gateway *gateway,
                            struct domi__link *link)
 {
     struct domi__list taken;
     struct domi__list *node;
 
+    domi__calls_link_failed(gateway, link);
     take_waiting(gateway, link, &taken);
     while ((node = domi__list_pop(&taken))) {
         fail(DOMI__CONTAINER(node, struct domi__call, waiting),
@@ -189,11 +228,7 @@ void domi__calls_session_gone(struct domi_session *session)
         struct domi__call *call =
             DOMI__CONTAINER(node, struct domi__call, of_session);
 
-        if (call->placing) {
-            struct domi_registry *registry = call->gateway->options.registry;
-
-            registry->kind->cancel(registry, &call->place);
-        }
+        stop_placing(call);
         answer(call, NULL, DOMI_E_SESSION_GONE, NULL);
     }
 }

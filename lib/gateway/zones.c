@@ -77,8 +77,12 @@ static void on_group_closed(struct domi__link *link,
     struct domi__audience *audience =
         domi__audience_find(link, domi_get_u64(frame->extend));
 
+    enum domi_reason reason = domi_get_u16(frame->extend + ID_SIZE);
+
     if (audience) {
-        domi__audience_lose(audience, DOMI_REASON_GROUP_CLOSED);
+        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING
+                                          ? DOMI_REASON_DRAINING
+                                          : DOMI_REASON_GROUP_CLOSED);
     }
 }
 
@@ -172,6 +176,9 @@ static void on_frame(void *user, struct domi__link *link,
 {
     struct domi_gateway *gateway = user;
 
+    if (domi__placement_frame(gateway->placement, link, frame)) {
+        return;
+    }
     switch ((enum domi__frame_type)frame->type) {
     case DOMI__FRAME_TO_USERS:
         on_to_users(gateway, link, frame);
@@ -206,7 +213,8 @@ static void on_frame(void *user, struct domi__link *link,
     case DOMI__FRAME_GROUPS_END:
     case DOMI__FRAME_PLACE:
     case DOMI__FRAME_PLACED:
-        break; /* taken by transport and links, or refused by the check */
+        break; /* taken by transport, links and placement, or refused by the
+                  check */
     }
 }
 
@@ -237,6 +245,7 @@ static void on_up(void *user, struct domi__link *link)
     struct domi_gateway *gateway = user;
     struct domi__route *route = calloc(1, sizeof(*route));
 
+    domi__placement_link_up(gateway->placement, link);
     if (!route) {
         domi__session_close(domi__link_session(link), DOMI_REASON_MEMORY);
         return;
@@ -249,6 +258,13 @@ static void on_up(void *user, struct domi__link *link)
     domi__calls_link_up(gateway, link);
 }
 
+static void on_hello(void *user, struct domi__link *link)
+{
+    struct domi_gateway *gateway = user;
+
+    domi__placement_link_hello(gateway->placement, link);
+}
+
 static void on_down(void *user, struct domi__link *link,
                     enum domi_reason reason)
 {
@@ -258,11 +274,12 @@ static void on_down(void *user, struct domi__link *link,
     size_t first = 0;
 
     gateway->stats.links_closed[reason]++;
+    /* Calls that callbacks make must wait until the link is open again. */
+    domi__link_set_data(link, NULL);
+    domi__placement_link_down(gateway->placement, link);
     if (!route) {
         return; /* there was no memory for it */
     }
-    /* Calls that callbacks make must wait until the link is open again. */
-    domi__link_set_data(link, NULL);
     while ((slot = domi__table_next(&route->audiences, &first))) {
         domi__audience_lose(slot->value, DOMI_REASON_ZONE_LOST);
         first = 0;
@@ -281,14 +298,28 @@ static void on_low(void *user, struct domi__link *link)
     }
 }
 
+/* The placement is told first, for the calls ask it anew. */
+static void on_failed(void *user, struct domi__link *link)
+{
+    struct domi_gateway *gateway = user;
+
+    domi__placement_link_failed(gateway->placement, link);
+    domi__calls_link_failed(gateway, link);
+}
+
 static void on_gone(void *user, struct domi__link *link)
 {
-    domi__calls_link_gone(user, link);
+    struct domi_gateway *gateway = user;
+
+    domi__placement_link_gone(gateway->placement, link);
+    domi__calls_link_gone(gateway, link);
 }
 
 const struct domi__links_calls domi__gateway_links_calls = {
     .on_up = on_up,
+    .on_hello = on_hello,
     .on_down = on_down,
+    .on_failed = on_failed,
     .on_frame = on_frame,
     .on_low = on_low,
     .on_gone = on_gone,

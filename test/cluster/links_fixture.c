@@ -21,17 +21,6 @@ static void stamp(struct fixture *fixture)
     }
 }
 
-static void on_log(enum domi_log_level level, const char *line, void *user)
-{
-    struct fixture *fixture = user;
-
-    (void)level;
-    if (strstr(line, "could not be opened")) {
-        fixture->failed++;
-        stamp(fixture);
-    }
-}
-
 static void on_up(void *user, struct domi__link *link)
 {
     struct fixture *fixture = user;
@@ -66,6 +55,24 @@ static void on_down(void *user, struct domi__link *link,
     ask_again(fixture, link);
 }
 
+static void on_hello(void *user, struct domi__link *link)
+{
+    struct fixture *fixture = user;
+
+    fixture->hellos++;
+    assert_true(domi__link_has(link, DOMI__FEATURE_GROUPS));
+}
+
+static void on_failed(void *user, struct domi__link *link)
+{
+    struct fixture *fixture = user;
+
+    fixture->failed++;
+    stamp(fixture);
+    assert_int_equal(domi__link_id(link), 0);
+    assert_null(domi__link_session(link));
+}
+
 static void on_frame(void *user, struct domi__link *link,
                      const struct domi_frame *frame)
 {
@@ -92,7 +99,9 @@ static void on_gone(void *user, struct domi__link *link)
 
 static const struct domi__links_calls calls = {
     .on_up = on_up,
+    .on_hello = on_hello,
     .on_down = on_down,
+    .on_failed = on_failed,
     .on_frame = on_frame,
     .on_low = on_low,
     .on_gone = on_gone,
@@ -108,6 +117,7 @@ void open_links(struct fixture *fixture)
                    .silence_ms = 10000,
                    .heartbeat_ms = 50}, /* also to notice forward_ms */
         .node_id = 3,
+        .features = DOMI__FEATURE_GROUPS,
         .calls = &calls,
         .user = fixture,
     };
@@ -115,7 +125,7 @@ void open_links(struct fixture *fixture)
     memset(fixture, 0, sizeof(*fixture));
     forward_ms = 0;
     net_open(&fixture->net);
-    domi__log_init(&fixture->log, on_log, fixture);
+    domi__log_init(&fixture->log, NULL, NULL);
     fixture->loop = domi__loop_get(&fixture->net.loop);
     assert_non_null(fixture->loop);
     options.loop = fixture->loop;

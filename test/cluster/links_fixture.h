@@ -16,8 +16,7 @@ struct fixture {
     struct domi__loop *loop;
     struct domi__log log;
     struct domi__links *links;
-    unsigned up, down, frames, low, gone;
-    unsigned failed; /* dials, by the log */
+    unsigned up, hellos, down, failed, frames, low, gone;
     struct domi__link *last;
     enum domi_reason reason;
     uint16_t type;
