@@ -35,6 +35,7 @@ struct domi__search {
     struct domi__sight *arbiter; /* who was asked by PLACE, or NULL */
     int awaited; /* the node that was named and is not known, or NOBODY */
     int refused; /* the node that was named in vain, or NOBODY */
+    int counted; /* the node that was proposed, and has one placed for it */
     unsigned asks;
 };
 
@@ -83,6 +84,9 @@ static void succeed(struct domi__search *search, struct domi__sight *sight)
 
     domi__directory_expect(&service->directory, &sight->holder, search->group,
                            domi__placement_now(service->placement));
+    if (sight->node.id == search->counted && sight->placed > 0) {
+        sight->placed--; /* the answers count */
+    }
     take_places(search, &places);
     while ((place = pop_place(&places))) {
         domi__sight_answer(sight, place);
@@ -140,8 +144,17 @@ static int send_place(const struct domi__search *search,
                               DOMI__FRAME_PLACE, data, sizeof(data), NULL, 0);
 }
 
+/* So that a burst of questions, which are answered together, is spread. */
+static void count(struct domi__search *search, struct domi__sight *chosen)
+{
+    if (search->counted != chosen->node.id) {
+        search->counted = chosen->node.id;
+        chosen->placed++;
+    }
+}
+
 /* Asks the oldest that hears. False when there is nobody to ask. */
-static bool ask(struct domi__search *search, const struct domi__sight *chosen)
+static bool ask(struct domi__search *search, struct domi__sight *chosen)
 {
     struct domi__sight *arbiter;
 
@@ -152,6 +165,7 @@ static bool ask(struct domi__search *search, const struct domi__sight *chosen)
         if (send_place(search, arbiter, chosen) == 0) {
             search->arbiter = arbiter;
             search->asks++;
+            count(search, chosen);
             start_timer(search, DOMI__ANSWER_MS);
             return true;
         }
@@ -265,6 +279,7 @@ static struct domi__search *search_new(struct domi__service *service,
     search->group = group;
     search->awaited = NOBODY;
     search->refused = NOBODY;
+    search->counted = NOBODY;
     search->deadline_ms = domi__placement_now(service->placement) +
                           service->placement->options.wait_ms;
     domi__list_init(&search->places);
