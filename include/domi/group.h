@@ -92,8 +92,9 @@ typedef void (*domi_group_tick_fn)(struct domi_group *group, uint32_t ticks,
 
 /*
  * The last callback of a group, after the leave callbacks of its members: the
- * place to free its data. The group may not be used after it. When the zone
- * ends `reason` is STOPPING, else GROUP_CLOSED.
+ * place to free its data. The group may not be used after it. `reason` is
+ * STOPPING when the zone ends, DRAINING when the zone drains and sends the
+ * group's members to other zones, else GROUP_CLOSED.
  */
 typedef void (*domi_group_close_fn)(struct domi_group *group,
                                     enum domi_reason reason, void *user);
@@ -116,10 +117,10 @@ DOMI_API void domi_group_free(struct domi_group *group);
  * then on only the group's own callbacks may touch it; nothing guards it
  * against other threads, who have domi_zone_post. A group that is never opened
  * must be freed before the zone's close callback. UV_EAGAIN when the
- * worker's ring is full, DOMI_E_STATE when the zone is closing or its start has
- * failed, UV_ENOMEM: the group is the caller's still. When its worker finds a
- * group of this id there already, the new one is closed: on_close is called
- * with DOMI_REASON_GROUP_EXISTS. [loop]
+ * worker's ring is full, DOMI_E_STATE when the zone drains or is closing or its
+ * start has failed, UV_ENOMEM: the group is the caller's still. When its worker
+ * finds a group of this id there already, the new one is closed: on_close is
+ * called with DOMI_REASON_GROUP_EXISTS. [loop]
  */
 DOMI_API int domi_group_open(struct domi_group *group);
 

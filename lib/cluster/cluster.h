@@ -29,9 +29,11 @@ int domi__node_answer(const struct domi__node *node, unsigned weight,
 /*
  * The address that others are told: `advertise` where it is given; else `host`;
  * where that means all addresses, the first address of the machine that is not
- * its loopback. Writes it to `out`. 0; UV_EADDRNOTAVAIL when the machine has
- * none; DOMI_E_OPTION when `advertise` is no IP address, or one that means all
- * addresses.
+ * its loopback, or the loopback's where there is no other. IPv4 goes before
+ * IPv6, which is looked for only when `host` is of that kind. Writes it to
+ * `out`, which has room for INET6_ADDRSTRLEN bytes. 0; UV_EADDRNOTAVAIL when
+ * the machine has none; DOMI_E_OPTION when `advertise` is no IP address, or one
+ * that means all addresses; a code of uv_interface_addresses.
  */
 int domi__advertise(const char *host, const char *advertise, char *out,
                     size_t size);

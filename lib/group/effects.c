@@ -136,20 +136,44 @@ void domi__effect_left(struct domi_group *group, uint32_t link, uint64_t user,
     end(&writer);
 }
 
+void domi__effect_missing(struct domi__group_host *host, uint32_t link,
+                          uint64_t group, enum domi_reason reason)
+{
+    struct writer writer;
+
+    if (link >= host->link_room || !knows_groups(host, link)) {
+        return;
+    }
+    begin(&writer, host, 1, DOMI__FRAME_GROUP_CLOSED, 0, 10);
+    writer.links[0] = link;
+    put_u64(&writer, group);
+    put_u16(&writer, (uint16_t)reason);
+    end(&writer);
+}
+
 /* ---- to links that know groups ------------------------------------------ */
 
-/* The shares of a group whose links know groups, except one link. */
-static uint32_t knowing_links(const struct domi_group *group, uint32_t except,
-                              uint32_t *first, uint32_t *links, uint32_t limit)
+/* Which links a frame goes to, of those that know groups. */
+struct choice {
+    uint32_t except;  /* not to this one */
+    uint32_t without; /* nor to those with one of these features */
+};
+
+/* The shares of a group whose links are chosen. */
+static uint32_t knowing_links(const struct domi_group *group,
+                              struct choice choice, uint32_t *first,
+                              uint32_t *links, uint32_t limit)
 {
     const struct domi__group_roster *roster = &group->roster;
+    const struct domi__group_host *host = group->host;
     uint32_t count = 0;
     uint32_t i;
 
     for (i = *first; i < roster->share_count && count < limit; i++) {
         uint32_t link = roster->shares[i].link;
 
-        if (link != except && knows_groups(group->host, link)) {
+        if (link != choice.except && knows_groups(host, link) &&
+            !(host->links[link].features & choice.without)) {
             if (links) {
                 links[count] = link;
             }
@@ -160,9 +184,9 @@ static uint32_t knowing_links(const struct domi_group *group, uint32_t except,
     return count;
 }
 
-/* A frame that names the group, and a number, to the links that know groups,
-   except one. As few effects as their size allows. */
-static void to_knowing(struct domi_group *group, uint32_t except,
+/* A frame that names the group, and a number, to the links that are chosen. As
+   few effects as their size allows. */
+static void to_knowing(struct domi_group *group, struct choice choice,
                        uint16_t frame_type, uint16_t number, const void *data,
                        uint32_t size)
 {
@@ -171,14 +195,14 @@ static void to_knowing(struct domi_group *group, uint32_t except,
 
     while (first < group->roster.share_count) {
         uint32_t begun = first;
-        uint32_t count = knowing_links(group, except, &first, NULL, limit);
+        uint32_t count = knowing_links(group, choice, &first, NULL, limit);
         struct writer writer;
 
         if (count == 0) {
             return;
         }
         begin(&writer, group->host, count, frame_type, size, 10);
-        knowing_links(group, except, &begun, writer.links, limit);
+        knowing_links(group, choice, &begun, writer.links, limit);
         if (size > 0) {
             memcpy(writer.data, data, size);
         }
@@ -188,10 +212,16 @@ static void to_knowing(struct domi_group *group, uint32_t except,
     }
 }
 
+
 void domi__effect_closed(struct domi_group *group, enum domi_reason reason)
 {
-    to_knowing(group, DOMI__NO_LINK, DOMI__FRAME_GROUP_CLOSED,
-               (uint16_t)reason, NULL, 0);
+    struct choice choice = {DOMI__NO_LINK, DOMI__FEATURE_DIRECTORY};
+
+    to_knowing(group, choice, DOMI__FRAME_GROUP_CLOSED, (uint16_t)reason, NULL,
+               0);
+    domi__effect_note(group->host, DOMI__EFFECT_CLOSED,
+                      (struct domi__effect_note){.group = group->id,
+                                                 .reason = (uint16_t)reason});
 }
 
 /* To the one link of a member who is left out; nothing when nobody else is
@@ -312,7 +342,8 @@ static void broadcast(struct domi_group *group, uint32_t except, uint16_t type,
     uint32_t link = member ? member->link : DOMI__NO_LINK;
     uint32_t i;
 
-    to_knowing(group, link, DOMI__FRAME_BROADCAST, type, data, size);
+    to_knowing(group, (struct choice){link, 0}, DOMI__FRAME_BROADCAST, type,
+               data, size);
     if (member && knows_groups(host, link)) {
         to_knowing_except(group, member, type, data, size);
     }

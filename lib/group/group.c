@@ -289,7 +289,7 @@ void domi__group_end_member(struct domi_group *group, uint32_t number,
     struct domi__member was = *domi__members_at(&host->members, number);
 
     domi__members_remove(&host->members, &group->roster, number);
-    host->links[was.link].members--;
+    domi__group_link_left(host, was.link);
     if (!told) {
         domi__effect_left(group, was.link, was.user, reason);
     }

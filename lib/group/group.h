@@ -26,6 +26,11 @@ enum domi__effect_kind {
     DOMI__EFFECT_DROPPED, /* a frame reached no handler: reason */
     DOMI__EFFECT_REFUSED, /* a group of this id was there already */
     DOMI__EFFECT_LINK_DONE, /* after a link's end; `group` is its index */
+    DOMI__EFFECT_OPENED,  /* a group is there, before its first frame */
+    DOMI__EFFECT_CLOSED,  /* it is no more, and why, as gateways are told */
+    DOMI__EFFECT_EMPTIED, /* in a drain, `group` is its number: there is no
+                             member now, as at its begin, or as the last left */
+    DOMI__EFFECT_MOVED,   /* after a move; `group` is how many users */
 };
 
 /* One frame for some links. Behind it: `count` indices of links, u32 each,
@@ -39,7 +44,8 @@ struct domi__effect_note {
     uint64_t group;
     uint32_t ms;     /* SLOW: how long the call took */
     uint16_t type;   /* of the frame; 0: a call for another cause */
-    uint16_t reason; /* DROPPED: NO_GROUP, UNKNOWN_TYPE, REFUSED or MEMORY */
+    uint16_t reason; /* DROPPED: NO_GROUP, UNKNOWN_TYPE, REFUSED, MEMORY or
+                        DRAINING; CLOSED: GROUP_CLOSED or DRAINING */
 };
 
 /* What a host needs; all called on its thread with `arg`. */
@@ -108,6 +114,23 @@ void domi__group_host_users_gone(struct domi__group_host *host, uint32_t link,
 /* Takes over a group that domi_group_new made. */
 void domi__group_host_open(struct domi__group_host *host,
                            struct domi_group *group);
+
+/*
+ * A drain of this number begins, or, with 0, the present one is over. During a
+ * drain no groups are made for frames: their links are told GROUP_CLOSED with
+ * DRAINING. Effects EMPTIED follow.
+ */
+void domi__group_host_drain(struct domi__group_host *host, uint32_t number);
+
+/*
+ * During a drain: closes groups with DRAINING, one after the other, until they
+ * had `users` members together, or 256 groups are closed. An effect MOVED
+ * follows in any case.
+ */
+void domi__group_host_move(struct domi__group_host *host, uint32_t users);
+
+/* How many memberships there are; a glimpse. [any] */
+uint32_t domi__group_host_members(const struct domi__group_host *host);
 
 /* Runs the ticks that are due; the time of the next one, or UINT64_MAX. */
 uint64_t domi__group_host_time(struct domi__group_host *host, uint64_t now_ns);

@@ -95,8 +95,7 @@ bool domi__group_host_running(const struct domi__group_host *host,
     return running > 0;
 }
 
-/* Everybody leaves at once; then the callbacks are told one by one. */
-static void close_group(struct domi_group *group, enum domi_reason reason)
+void domi__group_shut(struct domi_group *group, enum domi_reason reason)
 {
     struct domi__group_host *host = group->host;
     struct domi__group_roster *roster = &group->roster;
@@ -104,7 +103,9 @@ static void close_group(struct domi_group *group, enum domi_reason reason)
     group->ended = true;
     domi__ticks_remove(&host->ticks, group);
     domi__table_remove(&host->groups, group->id);
-    domi__effect_closed(group, DOMI_REASON_GROUP_CLOSED);
+    domi__effect_closed(group, reason == DOMI_REASON_DRAINING
+                                   ? DOMI_REASON_DRAINING
+                                   : DOMI_REASON_GROUP_CLOSED);
     while (roster->count > 0) {
         domi__group_enter(group, 0);
         domi__group_end_member(group, roster->records[roster->count - 1],
@@ -131,7 +132,7 @@ void domi__group_leave(struct domi_group *group)
 {
     finish(group->host, group->id);
     if (group->closing && !group->ended) {
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
     }
 }
 
@@ -189,6 +190,8 @@ static bool adopt(struct domi__group_host *host, struct domi_group *group)
             host->options.calls->now(host->options.arg) + group->tick_ns;
         domi__ticks_set(&host->ticks, group);
     }
+    domi__effect_note(host, DOMI__EFFECT_OPENED,
+                      (struct domi__effect_note){.group = group->id});
     return true;
 }
 
@@ -210,7 +213,7 @@ void domi__group_host_open(struct domi__group_host *host,
         return;
     }
     if (group->closing) {
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
     }
 }
 
@@ -223,6 +226,10 @@ static struct domi_group *make_group(struct domi__group_host *host,
 
     *reason = DOMI_REASON_NO_GROUP;
     if (!host->options.on_group || host->stopped || id == DOMI__HELLO_GROUP) {
+        return NULL;
+    }
+    *reason = DOMI_REASON_DRAINING;
+    if (host->drain != 0) {
         return NULL;
     }
     *reason = DOMI_REASON_MEMORY;
@@ -245,7 +252,7 @@ static struct domi_group *make_group(struct domi__group_host *host,
     }
     if (group->closing) {
         *reason = DOMI_REASON_NO_GROUP;
-        close_group(group, DOMI_REASON_GROUP_CLOSED);
+        domi__group_shut(group, DOMI_REASON_GROUP_CLOSED);
         return NULL;
     }
     return group;
@@ -258,7 +265,7 @@ void domi__group_host_stop(struct domi__group_host *host)
     host->stopped = true;
     for (i = 0; i < host->slot_count; i++) {
         if (host->slots[i].group) {
-            close_group(host->slots[i].group, DOMI_REASON_STOPPING);
+            domi__group_shut(host->slots[i].group, DOMI_REASON_STOPPING);
         }
     }
 }
@@ -299,6 +306,9 @@ void domi__group_host_frame(struct domi__group_host *host, uint32_t link,
 
     if (!group && !(group = make_group(host, group_id, &reason))) {
         drop(host, group_id, type, reason);
+        if (reason == DOMI_REASON_DRAINING) {
+            domi__effect_missing(host, link, group_id, reason);
+        }
         return;
     }
     handler = domi__group_find_handler(group, type);
@@ -345,7 +355,7 @@ static void user_gone(struct domi__group_host *host, uint32_t link,
         struct domi_group *group = host->slots[was.group].group;
 
         domi__members_drop(&host->members, &group->roster, number);
-        host->links[link].members--;
+        domi__group_link_left(host, link);
         domi__group_enter(group, 0);
         domi__group_left(group, &was, reason);
         domi__group_leave(group);

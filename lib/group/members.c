@@ -26,6 +26,19 @@ void domi__members_fini(struct domi__members *members)
     memset(members, 0, sizeof(*members));
 }
 
+/* Only the worker writes it, so that no locked instruction is needed. */
+static void add_count(struct domi__members *members, uint32_t number)
+{
+    atomic_store_explicit(&members->count,
+                          domi__members_count(members) + number,
+                          memory_order_relaxed);
+}
+
+uint32_t domi__members_count(const struct domi__members *members)
+{
+    return atomic_load_explicit(&members->count, memory_order_relaxed);
+}
+
 struct domi__member *domi__members_at(const struct domi__members *members,
                                       uint32_t number)
 {
@@ -330,7 +343,7 @@ uint32_t domi__members_add(struct domi__members *members,
     members->slots[slot] = number;
     roster->records[roster->count++] = number;
     share->count++;
-    members->count++;
+    add_count(members, 1);
     return number;
 }
 
@@ -346,7 +359,7 @@ void domi__members_drop(struct domi__members *members,
     share->count--;
     give_share(roster, share);
     give_record(members, number);
-    members->count--;
+    add_count(members, UINT32_MAX);
     shrink(roster);
 }
 

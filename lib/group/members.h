@@ -3,6 +3,7 @@
 #ifndef DOMI_GROUP_MEMBERS_H
 #define DOMI_GROUP_MEMBERS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,7 @@ struct domi__members {
     uint32_t chunk_room;
     uint32_t used; /* numbers that were ever given */
     uint32_t free; /* first free record; 0: none */
-    uint32_t count; /* memberships now */
+    _Atomic uint32_t count; /* memberships now; others may have a look */
     uint32_t *slots; /* first record of a user; 0: free */
     uint32_t slot_size; /* a power of two; 0 at first */
     uint32_t user_count; /* slots in use */
@@ -63,6 +64,9 @@ int domi__members_init(struct domi__members *members);
 
 /* Frees all records; rosters are the caller's. Accepts zeroed memory. */
 void domi__members_fini(struct domi__members *members);
+
+/* How many memberships there are; on any thread. */
+uint32_t domi__members_count(const struct domi__members *members);
 
 /* The record of this number, used or free, up to members->used. It stays
    where it is until fini. */

@@ -73,6 +73,8 @@ struct domi__group_host {
     uint64_t pass; /* of multicasts */
     struct domi__ticks ticks;
     bool stopped;
+    uint32_t drain;   /* number of the drain under way; 0: none */
+    uint32_t move_at; /* the slot that is looked at next for a move */
     uint64_t began_ns;           /* of the callback that runs */
     struct domi_group *running;  /* whose callback runs; NULL: none */
     _Atomic uint64_t running_id; /* as above, for domi__group_host_running */
@@ -92,6 +94,15 @@ void domi__group_leave(struct domi_group *group);
 /* The link's index, or DOMI__NO_LINK when it is not up. */
 uint32_t domi__group_link_index(const struct domi__group_host *host,
                                 uint64_t gateway);
+
+/* Closes a group whose callback does not run: everybody leaves at once; then
+   the callbacks are told one by one. The group is freed. */
+void domi__group_shut(struct domi_group *group, enum domi_reason reason);
+
+/* ---- drain.c ------------------------------------------------------------ */
+
+/* A membership behind this link has ended. */
+void domi__group_link_left(struct domi__group_host *host, uint32_t link);
 
 /* ---- group.c ------------------------------------------------------------ */
 
@@ -129,7 +140,12 @@ void domi__effect_joined(struct domi_group *group, uint32_t link,
 void domi__effect_left(struct domi_group *group, uint32_t link, uint64_t user,
                        enum domi_reason reason);
 
-/* Tells all gateways with members that the group is no more. */
+/* Tells the zone, which tells the gateways that follow its groups, and the
+   others that have members, that the group is no more. */
 void domi__effect_closed(struct domi_group *group, enum domi_reason reason);
+
+/* Tells one gateway, where it knows groups, that the group is not here. */
+void domi__effect_missing(struct domi__group_host *host, uint32_t link,
+                          uint64_t group, enum domi_reason reason);
 
 #endif

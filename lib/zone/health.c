@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a zone answers over HTTP: its health, and how full the machine is. */
-#include "base/memory_use.h"
 #include "zone/state.h"
 
 int domi__zone_answer(void *arg, const char *path, char *body, size_t size)
 {
     const struct domi_zone *zone = arg;
 
-    return domi__node_answer(&zone->membership.self, domi__memory_use(), path,
-                             body, size);
+    return domi__node_answer(&zone->membership.self, domi__zone_memory(zone),
+                             path, body, size);
 }

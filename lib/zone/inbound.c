@@ -15,6 +15,10 @@
 #include "frame/frame.h"
 #include "zone/state.h"
 
+/* What this zone knows, of what a gateway may ask for. */
+#define FEATURES                                                               \
+    (DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD | DOMI__FEATURE_DIRECTORY)
+
 static struct domi_zone *zone_of(const struct domi__zone_link *link)
 {
     return link->session.arg;
@@ -282,12 +286,12 @@ static bool on_users_gone(struct domi__zone_link *link,
     return true;
 }
 
-static void answer_hello(struct domi__zone_link *link, uint32_t features)
+static void answer_hello(struct domi__zone_link *link)
 {
     uint8_t data[DOMI__HELLO_SIZE] = {0};
 
     domi_put_u16(data, DOMI__HELLO_VERSION);
-    domi_put_u32(data + 4, features);
+    domi_put_u32(data + 4, link->features);
     domi_put_u64(data + 8, (uint64_t)zone_of(link)->membership.self.id);
     domi__session_send(&link->session, DOMI__FRAME_HELLO_ANSWER, data,
                        sizeof(data), NULL, 0);
@@ -301,11 +305,41 @@ static bool on_hello(struct domi__zone_link *link,
     if (link->heard || domi_get_u64(frame->extend + 8) != DOMI__HELLO_GROUP) {
         return refuse(link, frame, DOMI_REASON_BAD_BODY);
     }
-    record.features = domi_get_u32(frame->data + 4) & DOMI__FEATURE_GROUPS;
+    record.features = domi_get_u32(frame->data + 4) & FEATURES;
     if (!tell_all(zone_of(link), DOMI__RECORD_HELLO, &record, NULL, 0)) {
         return hold(link, NULL);
     }
-    answer_hello(link, record.features);
+    link->features = record.features;
+    answer_hello(link);
+    domi__zone_load_greet(link);
+    domi__zone_list_begin(link);
+    return true;
+}
+
+static bool is_node(uint64_t id)
+{
+    return id <= DOMI__NODE_ID_MAX;
+}
+
+/* A gateway asks where a group that it has not found is to be. */
+static bool on_place(struct domi__zone_link *link,
+                     const struct domi_frame *frame)
+{
+    uint64_t group = domi_get_u64(frame->data);
+    uint64_t wanted = domi_get_u64(frame->data + 8);
+    uint64_t refused = domi_get_u64(frame->data + 16);
+    uint8_t data[16];
+
+    if (!(link->features & DOMI__FEATURE_DIRECTORY) ||
+        group == DOMI__HELLO_GROUP || !is_node(wanted) ||
+        (refused != DOMI__NO_NODE && !is_node(refused))) {
+        return refuse(link, frame, DOMI_REASON_BAD_BODY);
+    }
+    domi_put_u64(data, group);
+    domi_put_u64(data + 8,
+                 domi__zone_place(zone_of(link), group, wanted, refused));
+    domi__session_send(&link->session, DOMI__FRAME_PLACED, data, sizeof(data),
+                       NULL, 0);
     return true;
 }
 
@@ -315,7 +349,7 @@ static uint64_t admit(void *arg)
 {
     struct domi_zone *zone = arg;
 
-    if (!zone->joined || zone->closing) {
+    if (!zone->joined || zone->membership.self.id < 0 || zone->closing) {
         return 0;
     }
     zone->admitted++;
@@ -377,6 +411,9 @@ static bool on_frame(struct domi__session *session,
     case DOMI__FRAME_HELLO:
         taken = on_hello(link, frame);
         break;
+    case DOMI__FRAME_PLACE:
+        taken = on_place(link, frame);
+        break;
     case DOMI__FRAME_USER_LEAVE:
         taken = on_user_leave(link, frame);
         break;
@@ -419,6 +456,7 @@ static void on_close(struct domi__session *session, enum domi_reason reason)
 
     zone->admitted--;
     zone->stats.closed[reason]++;
+    domi__zone_list_free(link);
     domi__session_address(session, address, sizeof(address));
     domi__log_peer(&zone->log, DOMI_LOG_INFO,
                    "link %" PRIx64 " from %s: closed: %s", session->id,
@@ -434,11 +472,17 @@ static void on_close(struct domi__session *session, enum domi_reason reason)
     }
 }
 
+static void on_low(struct domi__session *session)
+{
+    domi__zone_list_on((struct domi__zone_link *)session);
+}
+
 const struct domi__session_owner domi__zone_link_owner = {
     .size = sizeof(struct domi__zone_link),
     .admit = admit,
     .dismiss = dismiss,
     .on_open = on_open,
     .on_frame = on_frame,
+    .on_low = on_low,
     .on_close = on_close,
 };

@@ -63,6 +63,29 @@ static void set_limits(struct domi_zone *zone)
     };
 }
 
+/* NULL stays NULL. False when memory is short. */
+static bool copy(const char **string)
+{
+    const char *given = *string;
+
+    *string = given ? strdup(given) : NULL;
+    return !given || *string;
+}
+
+/* Copies all of them even when one fails, so that fini frees only copies. */
+static bool copy_strings(struct domi_zone_options *options)
+{
+    bool copied;
+
+    options->name = options->name ? options->name : "zone";
+    options->host = options->host ? options->host : "127.0.0.1";
+    copied = copy(&options->name);
+    copied &= copy(&options->host);
+    copied &= copy(&options->advertise);
+    copied &= copy(&options->admin_token);
+    return copied;
+}
+
 int domi__zone_options_init(struct domi_zone *zone,
                             const struct domi_zone_options *given)
 {
@@ -70,9 +93,7 @@ int domi__zone_options_init(struct domi_zone *zone,
     struct domi_zone_options *options = &zone->options;
 
     *options = given ? *given : none;
-    options->name = strdup(options->name ? options->name : "zone");
-    options->host = strdup(options->host ? options->host : "127.0.0.1");
-    if (!options->name || !options->host) {
+    if (!copy_strings(options)) {
         return UV_ENOMEM;
     }
     zone->membership.self.id = options->id ? *options->id : -1;
@@ -96,6 +117,8 @@ void domi__zone_options_fini(struct domi_zone *zone)
 {
     free((char *)zone->options.name);
     free((char *)zone->options.host);
+    free((char *)zone->options.advertise);
+    free((char *)zone->options.admin_token);
 }
 
 static int refuse(struct domi_zone *zone, const char *name, size_t value,
@@ -130,6 +153,28 @@ static int check_sizes(struct domi_zone *zone)
     return 0;
 }
 
+static int set_advertised(struct domi_zone *zone)
+{
+    const char *given = zone->options.advertise;
+    char escaped[128];
+    int err = domi__advertise(zone->options.host, given, zone->advertised,
+                              sizeof(zone->advertised));
+
+    if (err == DOMI_E_OPTION) {
+        domi__log(&zone->log, DOMI_LOG_ERROR,
+                  "option advertise is \"%s\": must be the IP address of one "
+                  "machine",
+                  domi__log_escape(escaped, sizeof(escaped), given,
+                                   strlen(given)));
+    } else if (err) {
+        domi__log(&zone->log, DOMI_LOG_ERROR,
+                  "option advertise is missing: this machine's address cannot "
+                  "be found out: %s",
+                  domi_strerror(err));
+    }
+    return err;
+}
+
 int domi__zone_options_check(struct domi_zone *zone)
 {
     const struct domi_zone_options *options = &zone->options;
@@ -148,5 +193,6 @@ int domi__zone_options_check(struct domi_zone *zone)
     if (options->workers > MOST_WORKERS) {
         return refuse(zone, "workers", options->workers, "1024 or fewer");
     }
-    return check_sizes(zone);
+    err = set_advertised(zone);
+    return err ? err : check_sizes(zone);
 }

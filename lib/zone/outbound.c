@@ -49,7 +49,8 @@ static void report_drop(struct domi_zone *zone,
 static void take_effect(void *user, uint32_t kind, const uint8_t *bytes,
                         size_t size)
 {
-    struct domi_zone *zone = user;
+    struct domi__zone_worker *worker = user;
+    struct domi_zone *zone = worker->zone;
     const struct domi__effect_note *note = (const void *)bytes;
 
     (void)size;
@@ -70,6 +71,18 @@ static void take_effect(void *user, uint32_t kind, const uint8_t *bytes,
         break;
     case DOMI__EFFECT_LINK_DONE:
         domi__zone_slot_done(zone, (uint32_t)note->group);
+        break;
+    case DOMI__EFFECT_OPENED:
+        domi__zone_group_opened(zone, note->group);
+        break;
+    case DOMI__EFFECT_CLOSED:
+        domi__zone_group_closed(zone, note->group, note->reason);
+        break;
+    case DOMI__EFFECT_EMPTIED:
+        worker->emptied = (uint32_t)note->group;
+        break;
+    case DOMI__EFFECT_MOVED:
+        domi__zone_drain_moved(zone, note->group);
         break;
     }
 }
@@ -95,7 +108,7 @@ static void start_beat(struct domi_zone *zone)
                       on_beat);
 }
 
-bool domi__zone_drain(struct domi_zone *zone)
+bool domi__zone_take_effects(struct domi_zone *zone)
 {
     bool worked = false;
 
@@ -104,7 +117,7 @@ bool domi__zone_drain(struct domi_zone *zone)
 
         if (worker->started) {
             domi__worker_publish(worker->worker);
-            worked |= domi__worker_drain(worker->worker, take_effect, zone);
+            worked |= domi__worker_drain(worker->worker, take_effect, worker);
         }
     }
     if (zone->options.no_workers && zone->worker_count > 0 &&

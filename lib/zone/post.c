@@ -107,7 +107,7 @@ int domi_group_open(struct domi_group *group)
     if (!zone->started) {
         return open_early(zone, group);
     }
-    if (!zone->running) {
+    if (!zone->running || domi_zone_is_draining(zone)) {
         return DOMI_E_STATE;
     }
     worker = domi__zone_worker_of(zone, domi_group_id(group));

@@ -9,11 +9,13 @@
 #include "base/ids.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "cluster/cluster.h"
 #include "domi/zone.h"
 #include "group/group.h"
 #include "transport/transport.h"
 #include "worker/worker.h"
+#include "zone/arbiter.h"
 
 /*
  * All of this is the loop's, but for what is marked: `posts` is under the
@@ -30,6 +32,8 @@ enum domi__zone_record {
     DOMI__RECORD_USERS_GONE, /* behind it: user ids as on the wire */
     DOMI__RECORD_USER_LEAVE, /* struct domi__record_frame */
     DOMI__RECORD_OPEN,       /* struct domi_group * */
+    DOMI__RECORD_DRAIN,      /* uint32_t, the drain's number; 0: none */
+    DOMI__RECORD_MOVE,       /* uint32_t, how many users */
     DOMI__RECORD_STOP,       /* nothing; the last one */
 };
 
@@ -66,6 +70,7 @@ struct domi__zone_worker {
     struct domi__list items;  /* taken over from `posts`, in order */
     atomic_size_t item_bytes; /* of both lists */
     uint64_t reported_ns;     /* the start of the stuck call in the log */
+    uint32_t emptied; /* the last drain during which it had no members */
     bool started;
     bool stopped;             /* the record STOP was its last */
 };
@@ -92,7 +97,39 @@ struct domi__zone_link {
     struct domi__list waiting; /* in the zone's list of those that wait */
     struct domi__zone_slot *slot; /* NULL when memory was short */
     struct domi__zone_worker *waits_for; /* room there; NULL: in all */
+    uint32_t features; /* DOMI__FEATURE_*, that both sides know */
     bool heard; /* a frame has come; a hello would be too late */
+
+    /* Of the directory, ids that the gateway is yet to be told; NULL: none. */
+    uint64_t *list;
+    size_t list_size;
+    size_t listed; /* of those, that were told, or are no more */
+};
+
+/* ---- load and drains ----------------------------------------------------- */
+
+struct domi__zone_load {
+    struct domi__timer pulse; /* once a second */
+    unsigned memory;          /* percent in use, as last read */
+    bool memory_short;
+    bool stuck;     /* a worker is */
+    unsigned flags; /* DOMI__LOAD_*, as last told */
+};
+
+struct domi__zone_drain {
+    uint32_t number; /* of the drain under way; 0: none */
+    uint32_t last;   /* number that was given */
+    bool untold;     /* the workers have yet to hear of it, or of its end */
+    bool asked;      /* not, or not only, by a newer version */
+    bool ended;      /* on_drained was called */
+    struct domi__timer end; /* calls it in a later turn */
+
+    /* Where users are moved. */
+    struct domi__timer step;
+    uint64_t stepped_ms;
+    int64_t due;   /* thousandths of users; below 0: more than was due */
+    unsigned next; /* the worker that is asked next */
+    bool moving;   /* one was asked, and has not answered */
 };
 
 /* ---- the zone ------------------------------------------------------------ */
@@ -105,7 +142,10 @@ struct domi_zone {
     struct domi_registry *registry;
     struct domi_registry *own_registry; /* NULL when one was given */
     struct domi__membership membership;
+    char advertised[DOMI__ADDRESS_SIZE]; /* host that others are told */
     struct domi__ids ids;
+    struct domi__zone_load load;
+    struct domi__zone_drain drain;
     struct domi__listener *tcp;
     struct domi__listener *http;
     struct domi__memory_port port;
@@ -117,6 +157,9 @@ struct domi_zone {
     struct domi__zone_worker *workers;
     unsigned worker_count;
     struct domi__list early; /* groups opened before the start */
+
+    struct domi__table groups; /* open, by id: to their workers */
+    struct domi__arbiter arbiter;
 
     struct domi__list links;
     size_t admitted; /* sessions that have not had their on_close */
@@ -199,7 +242,76 @@ void domi__zone_slots_free(struct domi_zone *zone);
 /* ---- outbound.c ---------------------------------------------------------- */
 
 /* Carries out what the workers have put out. */
-bool domi__zone_drain(struct domi_zone *zone);
+bool domi__zone_take_effects(struct domi_zone *zone);
+
+/* ---- zone.c -------------------------------------------------------------- */
+
+/* Whether posts and groups are taken. */
+void domi__zone_set_running(struct domi_zone *zone, bool running);
+
+/* ---- membership.c -------------------------------------------------------- */
+
+/* The answer may come later; a refusal that comes at once is returned. */
+int domi__zone_join(struct domi_zone *zone);
+void domi__zone_leave(struct domi_zone *zone);
+
+/* ---- directory.c --------------------------------------------------------- */
+
+bool domi__zone_has_group(const struct domi_zone *zone, uint64_t group);
+
+/* A worker says so; the links that follow the directory are told. */
+void domi__zone_group_opened(struct domi_zone *zone, uint64_t group);
+void domi__zone_group_closed(struct domi_zone *zone, uint64_t group,
+                             uint16_t reason);
+
+/* Tells a link that has just said hello what there is, if it asked for that;
+   goes on when the link's queue has room; forgets the rest. */
+void domi__zone_list_begin(struct domi__zone_link *link);
+void domi__zone_list_on(struct domi__zone_link *link);
+void domi__zone_list_free(struct domi__zone_link *link);
+
+/* The node where a group is, or is to be; see struct domi__arbiter. */
+uint64_t domi__zone_place(struct domi_zone *zone, uint64_t group,
+                          uint64_t wanted, uint64_t refused);
+
+/* ---- load.c -------------------------------------------------------------- */
+
+void domi__zone_load_start(struct domi_zone *zone);
+void domi__zone_load_stop(struct domi_zone *zone);
+
+/* Tells a link that has just said hello, if it asked for that. */
+void domi__zone_load_greet(struct domi__zone_link *link);
+
+/* Tells all links that asked for it, if a flag has changed. */
+void domi__zone_load_update(struct domi_zone *zone);
+
+/* A worker has been at one thing for long, or no more. */
+void domi__zone_load_set_stuck(struct domi_zone *zone, bool stuck);
+
+/* The memory use that the zone tells, in percent. */
+unsigned domi__zone_memory(const struct domi_zone *zone);
+
+/* Whether a worker is stuck or memory is short: it wants no new users. */
+bool domi__zone_is_busy(const struct domi_zone *zone);
+
+/* Of all its groups; a glimpse. */
+uint64_t domi__zone_members(const struct domi_zone *zone);
+
+/* ---- drain.c ------------------------------------------------------------- */
+
+/* `asked`: it ends whatever the registry says, and is not called off. */
+void domi__zone_drain_begin(struct domi_zone *zone, bool asked);
+void domi__zone_drain_call_off(struct domi_zone *zone);
+
+/* Tells the workers, and looks whether the drain has come to its end. True
+   when something was done. */
+bool domi__zone_drain_run(struct domi_zone *zone);
+
+/* A worker has closed groups with so many members. */
+void domi__zone_drain_moved(struct domi_zone *zone, uint64_t users);
+
+/* Stops the timers. */
+void domi__zone_drain_fini(struct domi_zone *zone);
 
 /* ---- post.c -------------------------------------------------------------- */
 

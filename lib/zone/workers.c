@@ -13,6 +13,12 @@
 /* How far behind the worker's note of when it began may be. */
 #define COARSE_NS (10u * NS_PER_MS)
 
+/* A worker that has been at one record for longer is stuck. */
+#define STUCK_NS (1000u * NS_PER_MS)
+
+/* The watch looks at least so often while there is work. */
+#define WATCH_MS 100u
+
 /* ---- on the worker's thread --------------------------------------------- */
 
 static void run_frame(struct domi__group_host *host, const uint8_t *bytes,
@@ -50,6 +56,14 @@ static void run_open(struct domi__group_host *host, const uint8_t *bytes)
     domi__group_host_open(host, group);
 }
 
+static uint32_t number_of(const uint8_t *bytes)
+{
+    uint32_t number;
+
+    memcpy(&number, bytes, sizeof(number));
+    return number;
+}
+
 static void on_record(void *self, uint32_t kind, const uint8_t *bytes,
                       size_t size)
 {
@@ -78,6 +92,12 @@ static void on_record(void *self, uint32_t kind, const uint8_t *bytes,
         break;
     case DOMI__RECORD_OPEN:
         run_open(host, bytes);
+        break;
+    case DOMI__RECORD_DRAIN:
+        domi__group_host_drain(host, number_of(bytes));
+        break;
+    case DOMI__RECORD_MOVE:
+        domi__group_host_move(host, number_of(bytes));
         break;
     case DOMI__RECORD_STOP:
         domi__group_host_stop(host);
@@ -283,17 +303,27 @@ static bool look_at(struct domi__zone_worker *worker, unsigned number,
     return true;
 }
 
+static bool is_stuck(const struct domi__zone_worker *worker, uint64_t now_ns)
+{
+    uint64_t since = domi__worker_busy_since(worker->worker);
+
+    return since != 0 && now_ns > since && now_ns - since > STUCK_NS;
+}
+
 static void on_watch(struct domi__timer *timer)
 {
     struct domi_zone *zone = DOMI__CONTAINER(timer, struct domi_zone, watch);
     uint64_t now_ns = domi__clock_ns();
     bool busy = false;
+    bool stuck = false;
 
     for (unsigned i = 0; i < zone->worker_count; i++) {
         if (zone->workers[i].started) {
             busy |= look_at(&zone->workers[i], i, now_ns);
+            stuck |= is_stuck(&zone->workers[i], now_ns);
         }
     }
+    domi__zone_load_set_stuck(zone, stuck);
     if (busy) {
         domi__zone_watch(zone);
     }
@@ -301,9 +331,11 @@ static void on_watch(struct domi__timer *timer)
 
 void domi__zone_watch(struct domi_zone *zone)
 {
+    unsigned after_ms = zone->options.handler_limit_ms / 2 + 1;
+
     zone->fed = false;
     if (!domi__timer_is_running(&zone->watch) && !zone->options.no_workers) {
         domi__timer_start(zone->loop, &zone->watch,
-                          zone->options.handler_limit_ms / 2 + 1, on_watch);
+                          after_ms < WATCH_MS ? after_ms : WATCH_MS, on_watch);
     }
 }

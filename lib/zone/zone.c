@@ -24,6 +24,8 @@ static bool run_hook(struct domi__loop_hook *hook);
 static void free_zone(struct domi_zone *zone)
 {
     domi__zone_slots_free(zone);
+    domi__table_fini(&zone->groups);
+    domi__arbiter_fini(&zone->arbiter);
     domi_registry_free(zone->own_registry);
     domi__zone_options_fini(zone);
     pthread_mutex_destroy(&zone->mutex);
@@ -38,6 +40,17 @@ static int set_registry(struct domi_zone *zone)
         zone->registry = zone->own_registry;
     }
     return zone->registry ? 0 : UV_ENOMEM;
+}
+
+/* 0 or a libuv code. */
+static int init_tables(struct domi_zone *zone)
+{
+    struct domi__hash_key key;
+    int err = domi__hash_key_init(&key);
+
+    domi__table_init(&zone->groups, key);
+    domi__arbiter_init(&zone->arbiter, key, DOMI__ARBITER_LIMIT);
+    return err;
 }
 
 static void init_lists(struct domi_zone *zone)
@@ -58,7 +71,8 @@ struct domi_zone *domi_zone_new(struct uv_loop_s *loop,
     }
     init_lists(zone);
     pthread_mutex_init(&zone->mutex, NULL);
-    if (domi__zone_options_init(zone, options) || set_registry(zone) ||
+    if (domi__zone_options_init(zone, options) || init_tables(zone) ||
+        set_registry(zone) ||
         !(zone->loop = domi__loop_get(loop))) {
         free_zone(zone);
         return NULL;
@@ -146,57 +160,7 @@ static int listen_all(struct domi_zone *zone)
     return err;
 }
 
-static void on_joined(struct domi__membership *membership, int status)
-{
-    struct domi_zone *zone = membership->arg;
-    const struct domi__node *self = &membership->self;
-
-    if (status == 0) {
-        status = domi__ids_init(&zone->ids, (unsigned)self->id);
-    }
-    zone->join_status = status;
-    if (status < 0) {
-        domi__log(&zone->log, DOMI_LOG_ERROR,
-                  "zone %s: the registry refused it: %s", zone->options.name,
-                  domi_strerror(status));
-        return;
-    }
-    zone->joined = true;
-    domi__log(&zone->log, DOMI_LOG_INFO,
-              "zone %s: id %d, host %s, tcp port %d, http port %d, %u workers",
-              zone->options.name, self->id, zone->options.host, self->tcp_port,
-              self->http_port,
-              zone->options.no_workers ? 0 : zone->worker_count);
-}
-
-static void on_left(struct domi__membership *membership)
-{
-    struct domi_zone *zone = membership->arg;
-
-    zone->left = true;
-}
-
-/* The answer may come later; a refusal that comes at once is start's. */
-static int join(struct domi_zone *zone)
-{
-    struct domi__membership *membership = &zone->membership;
-
-    membership->self.service = zone->options.name;
-    membership->self.host =
-        zone->options.tcp_port != 0 || zone->options.http_port != 0
-            ? zone->options.host
-            : NULL;
-    membership->self.version = zone->options.version;
-    membership->self.memory = &zone->port;
-    membership->on_joined = on_joined;
-    membership->on_left = on_left;
-    membership->arg = zone;
-    zone->joining = true;
-    zone->registry->kind->join(zone->registry, membership);
-    return zone->join_status;
-}
-
-static void set_running(struct domi_zone *zone, bool running)
+void domi__zone_set_running(struct domi_zone *zone, bool running)
 {
     pthread_mutex_lock(&zone->mutex);
     zone->running = running;
@@ -220,13 +184,14 @@ int domi_zone_start(struct domi_zone *zone)
         return err;
     }
     domi__zone_take_early(zone);
-    set_running(zone, true);
+    domi__zone_load_start(zone);
+    domi__zone_set_running(zone, true);
     err = listen_all(zone);
     if (err == 0) {
-        err = join(zone);
+        err = domi__zone_join(zone);
     }
     if (err) {
-        set_running(zone, false);
+        domi__zone_set_running(zone, false);
     }
     return err;
 }
@@ -314,11 +279,10 @@ void domi_zone_close(struct domi_zone *zone, domi_zone_close_fn on_close,
     zone->closing = true;
     zone->on_close = on_close;
     zone->on_close_user = user;
-    set_running(zone, false);
-    zone->left = !zone->joining;
-    if (zone->joining) {
-        zone->registry->kind->leave(zone->registry, &zone->membership);
-    }
+    domi__zone_set_running(zone, false);
+    domi__zone_load_stop(zone);
+    domi__zone_drain_fini(zone);
+    domi__zone_leave(zone);
     close_listeners(zone);
     close_links(zone);
 }
@@ -334,7 +298,8 @@ static bool run_hook(struct domi__loop_hook *hook)
         worked |= domi__zone_take_items(zone);
         worked |= domi__zone_tell_links(zone);
         worked |= domi__zone_resume_links(zone);
-        worked |= domi__zone_drain(zone);
+        worked |= domi__zone_drain_run(zone);
+        worked |= domi__zone_take_effects(zone);
     }
     worked |= close_on(zone);
     return worked;
@@ -361,6 +326,8 @@ void domi_zone_stats(const struct domi_zone *zone,
                      struct domi_zone_stats *stats)
 {
     *stats = zone->stats;
+    stats->groups = zone->groups.count;
+    stats->members = domi__zone_members(zone);
 }
 
 void domi_zone_set_data(struct domi_zone *zone, void *data)

@@ -162,6 +162,23 @@ static void say_note(struct stage *stage, uint32_t kind,
     case DOMI__EFFECT_LINK_DONE:
         stage_say(stage, "done with link %" PRIu64, note->group);
         break;
+    case DOMI__EFFECT_OPENED:
+        if (stage->directory) {
+            stage_say(stage, "opened %" PRIu64, note->group);
+        }
+        break;
+    case DOMI__EFFECT_CLOSED:
+        if (stage->directory) {
+            stage_say(stage, "gone %" PRIu64 " reason %u", note->group,
+                      note->reason);
+        }
+        break;
+    case DOMI__EFFECT_EMPTIED:
+        stage_say(stage, "emptied, drain %" PRIu64, note->group);
+        break;
+    case DOMI__EFFECT_MOVED:
+        stage_say(stage, "moved %" PRIu64, note->group);
+        break;
     case DOMI__EFFECT_FRAME:
         break;
     }

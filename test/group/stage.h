@@ -27,6 +27,7 @@ struct stage {
     size_t size;
     int refuse;      /* on_group returns this */
     bool close_new;  /* on_group closes the group that it makes */
+    bool directory;  /* groups that open and close are written down as well */
     void (*setup)(struct stage *stage, struct domi_group *group);
 };
 

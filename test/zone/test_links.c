@@ -213,7 +213,8 @@ static void say_hello(struct peer *peer, uint64_t group)
     uint8_t extend[16] = {0};
     uint8_t frame[64];
 
-    data[4] = 0xff; /* all features that there ever will be */
+    /* Of the features that the zone does not know, one. */
+    data[4] = DOMI__FEATURE_GROUPS | 0x80;
     domi_put_u64(extend + 8, group);
     peer_send(peer, frame,
               domi_frame_encode(frame, DOMI__FRAME_HELLO, data, 16, extend,
