@@ -39,10 +39,34 @@ struct domi__search {
     unsigned asks;
 };
 
+/* ---- what it is counted as ----------------------------------------------- */
+
+/* A zone counts what was proposed too, so that questions which are answered
+   together are spread. */
+static void count(struct domi__search *search, struct domi__sight *chosen)
+{
+    search->counted = chosen->node.id;
+    chosen->placed++;
+}
+
+static void uncount(struct domi__search *search)
+{
+    struct domi__sight *sight =
+        search->counted == NOBODY
+            ? NULL
+            : domi__service_find(search->service, search->counted);
+
+    if (sight && sight->placed > 0) {
+        sight->placed--; /* unless it has told its load since */
+    }
+    search->counted = NOBODY;
+}
+
 /* ---- its end ------------------------------------------------------------- */
 
 static void free_search(struct domi__search *search)
 {
+    uncount(search);
     domi__table_remove(&search->service->searches, search->group);
     domi__list_remove(&search->node);
     domi__timer_stop(&search->timer);
@@ -84,9 +108,6 @@ static void succeed(struct domi__search *search, struct domi__sight *sight)
 
     domi__directory_expect(&service->directory, &sight->holder, search->group,
                            domi__placement_now(service->placement));
-    if (sight->node.id == search->counted && sight->placed > 0) {
-        sight->placed--; /* the answers count */
-    }
     take_places(search, &places);
     while ((place = pop_place(&places))) {
         domi__sight_answer(sight, place);
@@ -144,15 +165,6 @@ static int send_place(const struct domi__search *search,
                               DOMI__FRAME_PLACE, data, sizeof(data), NULL, 0);
 }
 
-/* So that a burst of questions, which are answered together, is spread. */
-static void count(struct domi__search *search, struct domi__sight *chosen)
-{
-    if (search->counted != chosen->node.id) {
-        search->counted = chosen->node.id;
-        chosen->placed++;
-    }
-}
-
 /* Asks the oldest that hears. False when there is nobody to ask. */
 static bool ask(struct domi__search *search, struct domi__sight *chosen)
 {
@@ -177,9 +189,10 @@ static bool ask(struct domi__search *search, struct domi__sight *chosen)
 static void place(struct domi__search *search)
 {
     struct domi__sight *chosen = NULL;
-    int status =
-        domi__candidates_choose(search->service, search->group, &chosen);
+    int status;
 
+    uncount(search);
+    status = domi__candidates_choose(search->service, search->group, &chosen);
     if (status == DOMI_E_ZONE_LOST &&
         domi__service_present(search->service) == 0) {
         fail(search, DOMI_E_NO_ZONE);
