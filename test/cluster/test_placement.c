@@ -187,9 +187,7 @@ static void finds_nothing_where_there_is_no_zone(void **state)
     question_init(&question, asker, 7);
     question_ask(&question);
     assert_int_equal(question.answers, 0); /* the registry may yet tell */
-    cluster_wait(&cluster, 2000);
-    assert_int_equal(question.answers, 0);
-    cluster_wait(&cluster, 1000);
+    cluster_wait(&cluster, 3000);
     assert_int_equal(question.status, DOMI_E_NO_ZONE);
     cluster_tell(&cluster);
     question_init(&question, asker, 7);
