@@ -117,7 +117,8 @@ static inline void domi_put_u64(uint8_t *p, uint64_t value)
 enum domi_notice {
     DOMI_NOTICE_CLOSING = 1,   /* the session is about to be closed: reason */
     DOMI_NOTICE_ZONE_LOST = 2, /* the zone of `target` is gone; join again */
-    DOMI_NOTICE_LEFT = 3,      /* no longer in `group` of `target`: reason */
+    DOMI_NOTICE_LEFT = 3,      /* no longer in `group` of `target`: reason; with
+                                  DRAINING, ask for it again after `wait` */
     DOMI_NOTICE_COME_BACK = 4, /* reconnect after `wait`; text: where to */
 };
 

@@ -79,9 +79,13 @@ typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
                                         void *user);
 
 /*
- * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED
- * or GROUP_CLOSED. The user has been told by a notice. Not called for what the
- * gateway does itself, nor for sessions that disconnect. [loop]
+ * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED,
+ * GROUP_CLOSED, or DRAINING when the zone drains and the group is to be had
+ * elsewhere. The user has been told by a notice; with DRAINING it says how long
+ * to wait before asking for the group again, a time of its own for each user:
+ * up to a millisecond for each that was attached here, and 5 s at most. Not
+ * called for what the gateway does itself, nor for sessions that disconnect.
+ * [loop]
  */
 typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -106,7 +110,9 @@ typedef void (*domi_gateway_joined_fn)(struct domi_gateway *gateway,
 typedef void (*domi_gateway_id_fn)(struct domi_gateway *gateway, int id,
                                    void *user);
 
-/* A drain has come to its end: the last session is gone. [loop] */
+/* A drain has come to its end: the last session is gone. Close the gateway now;
+   a drain that a newer version began may still be called off. Once for each
+   drain. [loop] */
 typedef void (*domi_gateway_drained_fn)(struct domi_gateway *gateway,
                                         void *user);
 
@@ -146,13 +152,18 @@ struct domi_gateway_options {
     unsigned sessions;         /* at most; 0: as descriptors allow */
 
     const char *advertise;   /* as in struct domi_zone_options */
-    const char *admin_token; /* for POST /<id>/exit; NULL: only from loopback */
+    const char *admin_token; /* for POST /<id>/exit, as "Authorization: Bearer
+                                TOKEN" or "X-Domi-Token: TOKEN"; at most 256
+                                visible characters; NULL: only from loopback.
+                                Behind a proxy on this machine, which makes
+                                everybody local, set one */
     unsigned drain_rate; /* in a drain: users a second who are told to come
                             back elsewhere; 0: none, each stays as long as it
                             likes */
-    const char *come_back; /* where to: text for clients, at most 200 bytes,
-                              as "gate2.example.com:8888"; NULL: to where they
-                              came from, which leads elsewhere */
+    const char *come_back; /* where to: text for clients, at most 200 bytes;
+                              domi's own follow an IP address and port, as
+                              "192.0.2.7:8888"; NULL: to where they came from,
+                              which leads elsewhere */
     domi_choose_fn choose; /* the zone for a new group, where the registry
                               leaves that to gateways; domi_choose_lowest */
     unsigned full_percent; /* no new groups and users to zones with more memory
@@ -210,11 +221,14 @@ DOMI_API void domi_gateway_close(struct domi_gateway *gateway,
 /*
  * Begins to drain: no new users are taken, and the registry is told so. Those
  * who are there go on, unless drain_rate sends them away: with a notice that
- * says how long to wait and where to come back (DOMI_NOTICE_COME_BACK), then a
- * close. When the last is gone, on_drained is called. The HTTP port, which
- * goes on answering, does the same at POST /<id>/exit, and the registry when a
- * newer version of the service is in force. DOMI_E_STATE when the gateway does
- * not run; 0, also when it drains already. [loop]
+ * says how long to wait, up to 2 s by chance, and where to come back
+ * (DOMI_NOTICE_COME_BACK, reason DRAINING), then a close. When the last is
+ * gone, on_drained is called. Meanwhile domi_gateway_tcp_port is 0, and
+ * WebSocket is answered 503. The HTTP port, which goes on answering, does the
+ * same at POST /<id>/exit; and the registry when a newer version of the
+ * service is in force: such a drain is called off when that version goes away,
+ * and does not end before a healthy node of it is there. DOMI_E_STATE when the
+ * gateway does not run; 0, also when it drains already. [loop]
  */
 DOMI_API int domi_gateway_drain(struct domi_gateway *gateway);
 

@@ -18,13 +18,25 @@
 const struct domi__node *
 domi__rendezvous(const struct domi__snapshot *snapshot, uint64_t group);
 
+/* What a node tells of itself over HTTP, and whom it obeys. */
+struct domi__node_status {
+    const struct domi__node *node; /* its id is -1 while it has none */
+    struct domi_registry *registry;
+    unsigned memory;         /* in use, percent */
+    const char *busy;        /* why it wants nothing new now; NULL: it does */
+    const char *admin_token; /* NULL: who is on this machine is obeyed */
+};
+
 /*
- * Answers for /<id>/health, ping, version and weight: writes the body and
- * returns the status, 0 when the path is none of them. `weight` is a
- * percentage. A pure function of its arguments.
+ * Answers for /<id>/health, ping, version, weight and exit; leaves the status
+ * 0 for other paths. True when the node is to drain now: a POST to exit came
+ * with the token; or, where there is none, from this machine and from no page
+ * of somebody else's. A refused one is logged.
  */
-int domi__node_answer(const struct domi__node *node, unsigned weight,
-                      const char *path, char *body, size_t size);
+bool domi__node_answer(const struct domi__node_status *status,
+                       struct domi__log *log,
+                       const struct domi__http_question *question,
+                       struct domi__http_answer *answer);
 
 /*
  * The address that others are told: `advertise` where it is given; else `host`;
@@ -42,5 +54,14 @@ int domi__advertise(const char *host, const char *advertise, char *out,
    in the log that names what is wrong. */
 int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
                      int http_port, const int *id, int version);
+
+/* domi__advertise, with a line in the log when it fails. */
+int domi__node_advertise(struct domi__log *log, const char *host,
+                         const char *advertise, char *out, size_t size);
+
+/* As domi__node_check, for the token of the administrator; it may be NULL. */
+int domi__node_check_token(struct domi__log *log, const char *token);
+
+#define DOMI__TOKEN_MAX 256u
 
 #endif

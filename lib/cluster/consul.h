@@ -9,15 +9,40 @@
 #include "transport/transport.h"
 
 /*
- *   consul.c           the registry: joins, leaves, watches, its state
+ *   consul.c           the registry: joins, leaves, watches, its life
+ *   consul_state.c     whether Consul answers
  *   consul_settings.c  options and environment
  *   consul_client.c    requests and replies
- *   consul_member.c    one node of this process: version, id, registration
+ *   consul_ask.c       one request at a time; a blocking query over and over
+ *   consul_key.c       keys in answers and in transactions
+ *   consul_member.c    one node of this process, from join to leave
+ *   consul_registration.c  its service at the agent
  *   consul_tenure.c    the claim on a node id: session and key
+ *   consul_session.c   the session
+ *   consul_search.c    the search for a free id
+ *   consul_ids.c       sets of node ids from answers
  *   consul_version.c   the service's version key
  *   consul_service.c   one service that is watched, as a snapshot
  *   consul_entries.c   health answers into entries; a pure function
+ *   consul_belief.c    entries into snapshots, in time; pure as well
  */
+
+/* Whether Consul answers, and what was said of that. */
+struct domi__consul_health {
+    enum domi_registry_state state;
+    bool is_silent;         /* the last probe was not answered */
+    char reason[256];       /* why it was not */
+    uint64_t answered_ms;   /* the last answer; the begin, before the first */
+    uint64_t good_ms;       /* the last answer while all was well */
+    uint64_t told_ms;       /* the last line of the log that it is away */
+    uint64_t probe;         /* under way; 0: none */
+    struct domi__timer timer; /* until the next probe */
+    struct {
+        uint64_t hash; /* 0: unused */
+        uint64_t ms;
+    } complaints[8]; /* the texts that were logged last */
+    unsigned next_complaint;
+};
 
 struct domi__consul {
     struct domi_registry base;
@@ -29,9 +54,9 @@ struct domi__consul {
     unsigned users;                     /* members and watches */
     struct domi__list members;          /* struct domi__consul_member */
     struct domi__list services;         /* struct domi__consul_service */
-    enum domi_registry_state state;
-    uint64_t answered_ms;               /* when it last did */
-    bool ready;                         /* the settings have been read */
+    struct domi__consul_health health;
+    struct domi__deferred sweep; /* ends what nobody uses, at the turn's end */
+    bool ready;                  /* the settings have been read */
 };
 
 static inline struct domi__consul *
@@ -40,7 +65,31 @@ domi__consul_of(struct domi_registry *registry)
     return (struct domi__consul *)registry;
 }
 
+/* FNV-1a, to know a text again; never 0. */
+static inline uint64_t domi__consul_hash(const char *text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *text; text++) {
+        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    }
+    return hash ? hash : 1;
+}
+
 /* ---- consul.c ------------------------------------------------------------ */
+
+/* The member has left and is done with; called once, after which it may be
+   freed and the client may go at the end of the turn. */
+void domi__consul_member_done(struct domi__consul *consul);
+
+/* Somebody has gone: looks at the turn's end for what nobody needs any more. */
+void domi__consul_sweep_soon(struct domi__consul *consul);
+
+/* ---- consul_state.c ------------------------------------------------------ */
+
+/* Begins with the first user, without a reply yet. */
+void domi__consul_state_start(struct domi__consul *consul);
+void domi__consul_state_stop(struct domi__consul *consul);
 
 /* Each reply is shown here: from it the registry's state is made. A 200 or 404
    is an answer; errors of HTTP below 500 but 429 are answers too, and are
@@ -48,13 +97,15 @@ domi__consul_of(struct domi_registry *registry)
 void domi__consul_heard(struct domi__consul *consul,
                         const struct domi__consul_reply *reply);
 
+/* Makes the state anew when a service has become readable or unreadable. */
+void domi__consul_review(struct domi__consul *consul);
+
+/* Logs what is wrong, the same text once a minute at most. */
+void domi__consul_complain(struct domi__consul *consul, const char *text);
+
 /* A wait before the next try: grows from 200 ms to 5 s with `failures`, with
    chance in it. */
 uint64_t domi__consul_wait_ms(unsigned failures);
-
-/* The member has left and is done with; called once, after which it may be
-   freed and the client may go. */
-void domi__consul_member_done(struct domi__consul *consul);
 
 /* ---- consul_member.c ----------------------------------------------------- */
 
@@ -84,10 +135,25 @@ void domi__consul_member_leave(struct domi__consul_member *member);
 /* A service that is watched, for all its watches. */
 struct domi__consul_service;
 
-/* Adds the watch to its service, which is made when it is the first. */
+/* Adds the watch to its service, which is made when it is the first. 0 or
+   UV_ENOMEM. */
 int domi__consul_service_watch(struct domi__consul *consul,
                                struct domi__registry_watch *watch);
-void domi__consul_service_unwatch(struct domi__consul *consul,
+
+/* Takes it out. False: it was in none. */
+bool domi__consul_service_unwatch(struct domi__consul *consul,
                                   struct domi__registry_watch *watch);
+
+/* Frees the services that nobody watches. */
+void domi__consul_services_sweep(struct domi__consul *consul);
+
+/* Why a service cannot be read although it was tried again; NULL: all can. */
+const char *domi__consul_services_fault(const struct domi__consul *consul);
+
+/* Consul is away: nothing that it said is made anything of. */
+void domi__consul_services_miss(struct domi__consul *consul);
+
+/* Consul is back: all are asked for soon. */
+void domi__consul_services_again(struct domi__consul *consul);
 
 #endif

@@ -40,18 +40,21 @@ struct domi__consul_request {
     const char *method; /* "GET", "PUT" */
     const char *path;   /* from "/v1/" on, with its query, escaped */
     const char *body;   /* NULL: none */
-    bool wants_json;    /* a 200 whose body is not JSON becomes an error */
+    bool wants_json;    /* a 200 whose body is not JSON becomes an error;
+                           a `parse` says the same */
     /* Longest time until the reply is whole; a blocking query's is its wait,
        a sixteenth more, and 10 s. */
     unsigned timeout_ms;
     /* Turns a 200's JSON into what the asker wants, on the client's thread;
-       `*error` for people when it cannot, and then status becomes 0. It must
-       not touch anything of the loop's. May be NULL. [thread] */
+       writes `error` for people when it cannot, and then status becomes 0. The
+       JSON goes when it returns: reply.json is NULL. It must not touch
+       anything of the loop's. May be NULL. [thread] */
     void *(*parse)(const struct cJSON *json, const void *parse_arg,
                    char *error, size_t error_size);
     const void *parse_arg;       /* must live until the reply or the cancel
                                     has returned */
-    void (*free_parsed)(void *parsed); /* for replies that nobody takes */
+    void (*free_parsed)(void *parsed); /* for replies that nobody takes; on
+                                          either thread */
     /* On the loop. */
     void (*on_reply)(void *user, const struct domi__consul_reply *reply);
     void *user;
@@ -63,15 +66,17 @@ domi__consul_client_new(struct domi__loop *loop, struct domi__log *log,
                         const struct domi__consul_settings *settings);
 
 /* Gives up all requests, without replies, ends the thread and frees all. Does
-   not wait for the network. */
+   not wait for the network, only for a parse that is under way. A reply's
+   callback may call it. Accepts NULL. */
 void domi__consul_client_free(struct domi__consul_client *client);
 
 /* Asks. A number to cancel it by, never 0; or 0 when memory is short. */
 uint64_t domi__consul_send(struct domi__consul_client *client,
                            const struct domi__consul_request *request);
 
-/* No reply will come; what the request points to may go when this returns. A
-   number that is over is harmless. */
+/* No reply will come; what the request points to may go when this returns,
+   which waits for the request's own parse if that is under way. A number that
+   is over is harmless. */
 void domi__consul_cancel(struct domi__consul_client *client, uint64_t number);
 
 /* Limits on what an agent may send: larger bodies, deeper nesting and longer

@@ -19,8 +19,10 @@ struct domi__consul_settings {
     char *client_cert;
     char *client_key;
     char *tls_server_name;
+    char *proxy;       /* "": none; never NULL */
+    char *no_proxy;    /* hosts that it is not for; never NULL */
     bool verify;
-    char *prefix;
+    char *prefix;      /* with a last slash */
     unsigned check_ms;
     unsigned damp_ms;
     unsigned settle_ms;
@@ -30,10 +32,12 @@ struct domi__consul_settings {
 
 /* Reads options, environment and token file. 0; DOMI_E_OPTION after a line in
    the log that names the option or variable and what it must be; UV_ENOMEM.
-   Zeroed settings may be given to fini. */
+   When it fails there is nothing to be freed. `options` may be NULL. */
 int domi__consul_settings_init(struct domi__consul_settings *settings,
                                const struct domi_consul_options *options,
                                struct domi__log *log);
+
+/* Accepts zeroed settings. */
 void domi__consul_settings_fini(struct domi__consul_settings *settings);
 
 #endif

@@ -48,6 +48,9 @@ struct domi__links_options {
 /* NULL when memory is short. */
 struct domi__links *domi__links_new(const struct domi__links_options *options);
 
+/* The gateway has another node id: for hellos from now on. */
+void domi__links_set_node(struct domi__links *links, int node_id);
+
 /* Closes all links, each with an exit frame; no call is made any more. Not to
    be used from inside such a call. `on_closed` comes in a later turn, and the
    memory is freed then. */

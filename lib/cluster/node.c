@@ -1,47 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A node towards the operator: its HTTP answers, the check of its options. */
+/* The check of the options that zones and gateways have in common. */
 #include "cluster/cluster.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ids.h"
 #include "domi/err.h"
-
-/* The path behind "/<id>/", or NULL when it does not begin so. */
-static const char *own_path(const struct domi__node *node, const char *path)
-{
-    char prefix[16];
-    size_t size = (size_t)snprintf(prefix, sizeof(prefix), "/%d/", node->id);
-
-    if (node->id < 0 || strncmp(path, prefix, size) != 0) {
-        return NULL;
-    }
-    return path + size;
-}
-
-int domi__node_answer(const struct domi__node *node, unsigned weight,
-                      const char *path, char *body, size_t size)
-{
-    const char *name = own_path(node, path);
-
-    if (!name) {
-        return 0;
-    }
-    if (strcmp(name, "health") == 0) {
-        snprintf(body, size, "consul healthy check!\n");
-    } else if (strcmp(name, "ping") == 0) {
-        snprintf(body, size, "pong\n");
-    } else if (strcmp(name, "version") == 0) {
-        snprintf(body, size, "%d\n", node->version);
-    } else if (strcmp(name, "weight") == 0) {
-        snprintf(body, size, "%u\n", weight);
-    } else {
-        return 0;
-    }
-    return 200;
-}
 
 static bool is_address(const char *host)
 {
@@ -90,4 +55,45 @@ int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
         return refuse(log, "version", version, "0 or more");
     }
     return 0;
+}
+
+int domi__node_check_token(struct domi__log *log, const char *token)
+{
+    size_t size = 0;
+
+    if (!token) {
+        return 0;
+    }
+    while (token[size] > ' ' && token[size] <= '~') {
+        size++;
+    }
+    if (size == 0 || size > DOMI__TOKEN_MAX || token[size] != '\0') {
+        /* The value is a secret. */
+        domi__log(log, DOMI_LOG_ERROR,
+                  "option admin_token must be 1 to %u characters from ! to ~",
+                  DOMI__TOKEN_MAX);
+        return DOMI_E_OPTION;
+    }
+    return 0;
+}
+
+int domi__node_advertise(struct domi__log *log, const char *host,
+                         const char *advertise, char *out, size_t size)
+{
+    char escaped[128];
+    int err = domi__advertise(host, advertise, out, size);
+
+    if (err == DOMI_E_OPTION) {
+        domi__log(log, DOMI_LOG_ERROR,
+                  "option advertise is \"%s\": must be the IP address of one "
+                  "machine",
+                  domi__log_escape(escaped, sizeof(escaped), advertise,
+                                   strlen(advertise)));
+    } else if (err) {
+        domi__log(log, DOMI_LOG_ERROR,
+                  "option advertise is missing: this machine's address cannot "
+                  "be found out: %s",
+                  domi_strerror(err));
+    }
+    return err;
 }

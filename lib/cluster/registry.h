@@ -115,9 +115,9 @@ struct domi__registry_kind {
     void (*unwatch)(struct domi_registry *registry,
                     struct domi__registry_watch *watch);
 
-    /* Seconds since the registry last answered, while it does not; 0 while it
-       does. NULL: it always does. */
-    unsigned (*stale_s)(struct domi_registry *registry);
+    /* Seconds since the registry last answered, 1 at least, while it does not;
+       0 while it does. NULL: it always does. */
+    unsigned (*stale_s)(const struct domi_registry *registry);
 
     void (*free)(struct domi_registry *registry);
 };

@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* The most that users wait who are sent from one zone to another. */
+#define MOVE_MS 5000u
+
 /* ---- audiences ----------------------------------------------------------- */
 
 struct domi__audience *domi__audience_find(struct domi__link *link,
@@ -243,13 +246,14 @@ void domi__attachment_end(struct domi__attachment *attachment)
 }
 
 static void send_notice(struct domi_session *session, enum domi_notice notice,
-                        enum domi_reason reason,
+                        enum domi_reason reason, uint32_t wait_ms,
                         const struct domi_target *target)
 {
     uint8_t data[DOMI_NOTICE_SIZE] = {0};
 
     domi_put_u16(data, (uint16_t)notice);
     domi_put_u16(data + 2, (uint16_t)reason);
+    domi_put_u32(data + 4, wait_ms);
     domi_put_u64(data + 8, target->id);
     domi_put_u64(data + 16, target->group);
     domi__session_send(&session->base, DOMI__FRAME_NOTICE, data, sizeof(data),
@@ -259,14 +263,15 @@ static void send_notice(struct domi_session *session, enum domi_notice notice,
 /* The session is not attached to `target` any more: tells the user and the
    application. */
 static void tell_lost(struct domi_session *session,
-                      const struct domi_target *target, enum domi_reason reason)
+                      const struct domi_target *target, enum domi_reason reason,
+                      uint32_t wait_ms)
 {
     struct domi_gateway *gateway = session->base.arg;
 
     send_notice(session,
                 reason == DOMI_REASON_ZONE_LOST ? DOMI_NOTICE_ZONE_LOST
                                                 : DOMI_NOTICE_LEFT,
-                reason, target);
+                reason, wait_ms, target);
     if (gateway->options.on_detach &&
         session->base.state == DOMI__SESSION_OPEN) {
         gateway->options.on_detach(gateway, session, target, reason,
@@ -281,7 +286,16 @@ void domi__attachment_lose(struct domi__attachment *attachment,
     const struct domi_target target = attachment->target;
 
     domi__attachment_end(attachment);
-    tell_lost(session, &target, reason);
+    tell_lost(session, &target, reason, 0);
+}
+
+/* The wait of one of `count` users whose zone drains: a millisecond for each
+   of them, so that they do not all ask for the next zone at once. */
+static uint32_t spread_ms(uint32_t count, uint32_t i)
+{
+    uint64_t all = count < MOVE_MS ? count : MOVE_MS;
+
+    return (uint32_t)(all * i / count);
 }
 
 void domi__audience_lose(struct domi__audience *audience,
@@ -304,7 +318,8 @@ void domi__audience_lose(struct domi__audience *audience,
     audience->attachments = NULL;
     audience_free(gateway->loop, audience);
     for (uint32_t i = 0; i < count; i++) {
-        tell_lost(sessions[i], &target, reason);
+        tell_lost(sessions[i], &target, reason,
+                  reason == DOMI_REASON_DRAINING ? spread_ms(count, i) : 0);
     }
     free(sessions);
 }

@@ -54,13 +54,21 @@ struct domi__route {
     struct domi__list held;       /* sessions that wait for room */
 };
 
+/* What a session that is being closed is told last. */
+struct domi__farewell {
+    enum domi_notice notice;
+    uint32_t wait_ms;
+    const char *text; /* or NULL */
+};
+
 struct domi_session {
     struct domi__session base;
     struct domi__attachment *attachments;
     struct domi__list calls;   /* struct domi__call, unanswered */
     unsigned call_count;       /* of them */
     struct domi__list held;    /* in a route's list, or to itself */
-    const char *farewell_text; /* while a kick is under way */
+    const struct domi__farewell *farewell; /* while its close is asked for;
+                                              NULL: the usual one */
     char *address;             /* once it was asked for */
     void *data;
     struct domi__deferred resume; /* after the accept */
@@ -74,8 +82,20 @@ struct domi__gateway_handler {
     void *user;
 };
 
+/* See drain.c. */
+struct domi__gateway_drain {
+    bool active;
+    bool asked; /* not, or not only, by a newer version */
+    bool ended; /* on_drained was called */
+    struct domi__timer step;
+    uint64_t stepped_ms;
+    uint64_t due;    /* thousandths of users to be sent away */
+    size_t position; /* in the table of sessions */
+};
+
 struct domi_gateway {
     struct domi_gateway_options options; /* with strings of its own */
+    char advertised[DOMI__ADDRESS_SIZE]; /* the host that others are told */
     int wanted_id;                       /* what options.id pointed to */
     struct domi__loop *loop;
     struct domi__log log;
@@ -84,6 +104,7 @@ struct domi_gateway {
     struct domi__membership membership;
     int join_status; /* what the registry said */
     bool joined;
+    struct domi__gateway_drain drain;
     struct domi__ids ids;
     struct domi__listener *tcp;
     struct domi__listener *http;
@@ -101,6 +122,7 @@ struct domi_gateway {
     void *data;
 
     bool started;     /* start was called, with success or not */
+    bool running;     /* it was called with success, and close was not */
     bool in_registry; /* from the request to join on */
     bool closing;
     bool links_closing;
@@ -110,8 +132,50 @@ struct domi_gateway {
     void *on_close_user;
 };
 
-/* gateway.c: a session or another part is gone; closes what may go now. */
+/* options.c */
+
+/* Copies the options and fills in the defaults. 0 or UV_ENOMEM. */
+int domi__gateway_options_init(struct domi_gateway *gateway,
+                               const struct domi_gateway_options *given);
+void domi__gateway_options_fini(struct domi_gateway *gateway);
+
+/* 0, or DOMI_E_OPTION or a code of domi__advertise, after a line in the log. */
+int domi__gateway_options_check(struct domi_gateway *gateway);
+
+/* gateway.c */
+
+/* 0, or a libuv code after a line in the log. */
+int domi__gateway_listen_tcp(struct domi_gateway *gateway, int port);
+
+/* Stops listening, unless that is done. */
+void domi__gateway_close_listener(struct domi_gateway *gateway,
+                                  struct domi__listener **listener);
+
+/* One of those that gateway->parts counts is closed; `user` is the gateway. */
+void domi__gateway_part_closed(void *user);
+
+/* A session or another part is gone; closes what may go now. */
 void domi__gateway_close_next(struct domi_gateway *gateway);
+
+/* membership.c */
+
+/* The answer may come later; a refusal that comes at once is returned. */
+int domi__gateway_join(struct domi_gateway *gateway);
+
+/* Leaves the registry if it was asked to join; a part to be closed. */
+void domi__gateway_leave(struct domi_gateway *gateway);
+
+/* Whether users are taken. */
+bool domi__gateway_is_open(const struct domi_gateway *gateway);
+
+/* drain.c */
+
+/* `asked`: it ends whatever the registry says, and is not called off. */
+void domi__gateway_drain_begin(struct domi_gateway *gateway, bool asked);
+void domi__gateway_drain_call_off(struct domi_gateway *gateway);
+
+/* A session is gone. */
+void domi__gateway_drain_look(struct domi_gateway *gateway);
 
 /* handlers.c: the handler for a type, or NULL. */
 const struct domi__gateway_handler *

@@ -12,7 +12,7 @@ static uint64_t admit(void *arg)
     struct domi_gateway *gateway = arg;
     unsigned limit = gateway->options.sessions;
 
-    if (!gateway->joined || gateway->closing) {
+    if (!domi__gateway_is_open(gateway)) {
         return 0;
     }
     if (limit && gateway->admitted >= limit) {
@@ -87,13 +87,16 @@ static void on_drop(struct domi__session *base, size_t frames)
 }
 
 /* The notice that the session is closed, and why. */
-static size_t farewell(struct domi__session *base, enum domi_reason reason,
+static size_t say_farewell(struct domi__session *base, enum domi_reason reason,
                        uint8_t *out)
 {
-    const struct domi_session *session = (struct domi_session *)base;
-    const char *text = session->farewell_text;
+    static const struct domi__farewell usual = {.notice = DOMI_NOTICE_CLOSING};
+    const struct domi_session *session = (const struct domi_session *)base;
+    const struct domi__farewell *last =
+        session->farewell ? session->farewell : &usual;
+    const char *text = last->text ? last->text : "";
     uint8_t data[DOMI_NOTICE_SIZE + 200] = {0};
-    size_t size = text ? strnlen(text, sizeof(data) - DOMI_NOTICE_SIZE) : 0;
+    size_t size = strnlen(text, sizeof(data) - DOMI_NOTICE_SIZE);
 
     if (reason == DOMI_REASON_EXIT) {
         return 0;
@@ -102,11 +105,10 @@ static size_t farewell(struct domi__session *base, enum domi_reason reason,
     while (size > 0 && (text[size] & 0xc0) == 0x80) {
         size--;
     }
-    domi_put_u16(data, DOMI_NOTICE_CLOSING);
+    domi_put_u16(data, (uint16_t)last->notice);
     domi_put_u16(data + 2, (uint16_t)reason);
-    if (size > 0) {
-        memcpy(data + DOMI_NOTICE_SIZE, text, size);
-    }
+    domi_put_u32(data + 4, last->wait_ms);
+    memcpy(data + DOMI_NOTICE_SIZE, text, size);
     return domi_frame_encode(out, DOMI__FRAME_NOTICE, data,
                              (uint32_t)(DOMI_NOTICE_SIZE + size), NULL, 0);
 }
@@ -118,6 +120,7 @@ static enum domi_log_level level_of(enum domi_reason reason)
     case DOMI_REASON_PEER_CLOSED:
     case DOMI_REASON_SOCKET:
     case DOMI_REASON_STOPPING:
+    case DOMI_REASON_DRAINING:
         return DOMI_LOG_DEBUG;
     default:
         return DOMI_LOG_WARNING;
@@ -149,6 +152,7 @@ static void on_close(struct domi__session *base, enum domi_reason reason)
     session->address = NULL;
     /* Last, for with the last session the links are closed. */
     gateway->admitted--;
+    domi__gateway_drain_look(gateway);
     domi__gateway_close_next(gateway);
 }
 
@@ -159,7 +163,7 @@ const struct domi__session_owner domi__gateway_owner = {
     .on_open = on_open,
     .on_frame = on_frame,
     .on_drop = on_drop,
-    .farewell = farewell,
+    .farewell = say_farewell,
     .on_close = on_close,
 };
 
@@ -289,11 +293,16 @@ int domi_session_leave(struct domi_session *session,
 void domi_session_kick(struct domi_session *session, enum domi_reason reason,
                        const char *text)
 {
+    const struct domi__farewell farewell = {
+        .notice = DOMI_NOTICE_CLOSING,
+        .text = text,
+    };
+
     /* Reasons go over the wire and are counted: only those that exist. */
     if ((unsigned)reason >= DOMI_REASON_COUNT) {
         reason = DOMI_REASON_KICKED;
     }
-    session->farewell_text = text;
+    session->farewell = &farewell;
     domi__session_close(&session->base, reason);
-    session->farewell_text = NULL;
+    session->farewell = NULL;
 }

@@ -77,8 +77,12 @@ static void on_group_closed(struct domi__link *link,
     struct domi__audience *audience =
         domi__audience_find(link, domi_get_u64(frame->extend));
 
+    enum domi_reason reason = domi_get_u16(frame->extend + ID_SIZE);
+
     if (audience) {
-        domi__audience_lose(audience, DOMI_REASON_GROUP_CLOSED);
+        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING
+                                          ? DOMI_REASON_DRAINING
+                                          : DOMI_REASON_GROUP_CLOSED);
     }
 }
 

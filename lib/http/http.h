@@ -29,6 +29,8 @@ enum domi__http_method {
     XX(CONNECTION, "connection", 255)                                          \
     XX(UPGRADE, "upgrade", 63)                                                 \
     XX(ORIGIN, "origin", 511)                                                  \
+    XX(AUTHORIZATION, "authorization", 511)                                    \
+    XX(TOKEN, "x-domi-token", 511)                                             \
     XX(WEBSOCKET_KEY, "sec-websocket-key", 63)                                 \
     XX(WEBSOCKET_VERSION, "sec-websocket-version", 15)                         \
     XX(IF_NONE_MATCH, "if-none-match", 255)                                    \
@@ -95,6 +97,14 @@ bool domi__http_path_decode(const char *target, size_t size, char *out);
  */
 int domi__http_upgrade_check(const struct domi__http_request *request);
 
+/* Whether an Origin such as "https://example.org:8443" is the host, and port,
+   that a Host header names. Pure. */
+bool domi__http_is_same_host(const char *origin, const char *host);
+
+/* Whether a Host header is an IP address or "localhost", with or without a
+   port: what no foreign name server can make a browser send. Pure. */
+bool domi__http_is_local_host(const char *host);
+
 /* ---- responses ---------------------------------------------------------- */
 
 struct domi__http_response {
@@ -102,6 +112,7 @@ struct domi__http_response {
     const char *content_type; /* NULL: no body, as with 304 */
     uint64_t length;          /* of the body, sent or not (HEAD) */
     const char *etag;         /* with its quotes; or NULL */
+    const char *header;       /* one more line, at most 128 bytes; or NULL */
     const char *host;         /* as the request has it; or NULL */
     bool keep_alive;
     time_t now;               /* for Date */

@@ -110,6 +110,7 @@ static int find_header(const struct domi__http_parser *parser)
 static bool is_single(int header)
 {
     return header == DOMI__HTTP_HOST || header == DOMI__HTTP_ORIGIN ||
+           header == DOMI__HTTP_AUTHORIZATION || header == DOMI__HTTP_TOKEN ||
            header == DOMI__HTTP_WEBSOCKET_KEY ||
            header == DOMI__HTTP_WEBSOCKET_VERSION;
 }

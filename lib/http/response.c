@@ -15,6 +15,8 @@ const char *domi__http_status_text(int status)
         return "Not Modified";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -120,8 +122,8 @@ size_t domi__http_response_head(const struct domi__http_response *response,
     }
     add(&text, "Cache-Control: %s\r\n",
         response->etag ? "no-cache" : "no-store");
-    if (response->status == 405) {
-        add(&text, "Allow: GET, HEAD\r\n");
+    if (response->header) {
+        add(&text, "%.128s\r\n", response->header);
     }
     if (response->status == 426) {
         add(&text, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");

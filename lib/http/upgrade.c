@@ -33,19 +33,6 @@ static bool is_key(const char *key)
            strcmp(key + 22, "==") == 0;
 }
 
-/* Whether an Origin such as "https://example.org:8443" names this host. */
-static bool is_same_host(const char *origin, const char *host)
-{
-    if (strncasecmp(origin, "http://", 7) == 0) {
-        origin += 7;
-    } else if (strncasecmp(origin, "https://", 8) == 0) {
-        origin += 8;
-    } else {
-        return false;
-    }
-    return strcasecmp(origin, host) == 0;
-}
-
 int domi__http_upgrade_check(const struct domi__http_request *request)
 {
     const char *connection = request->headers[DOMI__HTTP_CONNECTION];
@@ -68,7 +55,7 @@ int domi__http_upgrade_check(const struct domi__http_request *request)
     }
     /* Programs send no Origin; a browser always does, and may only reach the
        host that the page came from. */
-    if (origin && !is_same_host(origin, host)) {
+    if (origin && !domi__http_is_same_host(origin, host)) {
         return 403;
     }
     return 0;

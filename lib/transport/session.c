@@ -8,13 +8,13 @@
  */
 #include "transport/queue.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "domi/err.h"
 #include "frame/frame.h"
+#include "transport/socket.h"
 
 /* How long a closed connection waits for the peer to read the last bytes. */
 #define LINGER_MS 1000u
@@ -443,32 +443,12 @@ void domi__session_gone(struct domi__session *session)
     domi__loop_defer(session->loop, &session->deferred);
 }
 
-/* ---- address ------------------------------------------------------------- */
-
 void domi__session_address(const struct domi__session *session, char *out,
                            size_t size)
 {
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof(peer);
-    char ip[INET6_ADDRSTRLEN];
-
     if (session->watch.fd < 0) {
         snprintf(out, size, "memory");
-        return;
-    }
-    if (getpeername(session->watch.fd, (struct sockaddr *)&peer, &length)) {
-        snprintf(out, size, "unknown");
-        return;
-    }
-    if (peer.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-
-        inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof(ip));
-        snprintf(out, size, "%s:%u", ip, ntohs(v4->sin_port));
     } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
-
-        inet_ntop(AF_INET6, &v6->sin6_addr, ip, sizeof(ip));
-        snprintf(out, size, "[%s]:%u", ip, ntohs(v6->sin6_port));
+        domi__socket_address(session->watch.fd, out, size);
     }
 }

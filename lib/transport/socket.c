@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets of sessions: when to look at them, and writing to them. */
+/* Sockets: when to look at them, writing to them, who is at the other end. */
 #include "transport/socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -77,4 +79,50 @@ void domi__socket_read_to_end(struct domi__session *session)
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         session->transport->shut(session, false);
     }
+}
+
+/* ---- the peer ------------------------------------------------------------ */
+
+void domi__socket_address(int fd, char *out, size_t size)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    char ip[INET6_ADDRSTRLEN];
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &length)) {
+        snprintf(out, size, "unknown");
+        return;
+    }
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+
+        inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof(ip));
+        snprintf(out, size, "%s:%u", ip, ntohs(v4->sin_port));
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+
+        inet_ntop(AF_INET6, &v6->sin6_addr, ip, sizeof(ip));
+        snprintf(out, size, "[%s]:%u", ip, ntohs(v6->sin6_port));
+    }
+}
+
+/* 127.0.0.0/8, ::1, and the first as a socket for both kinds shows it. */
+bool domi__socket_is_loopback(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    const struct in6_addr *v6;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &length)) {
+        return false;
+    }
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    }
+    v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+    return peer.ss_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(v6) ||
+            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127));
 }

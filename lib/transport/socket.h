@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside transport: what sessions over TCP and over WebSocket do alike. */
+/* Inside transport: what all that have a socket do alike. */
 #ifndef DOMI_TRANSPORT_SOCKET_H
 #define DOMI_TRANSPORT_SOCKET_H
 
@@ -16,5 +16,12 @@ void domi__socket_flush(struct domi__session *session);
 /* A closed session waits for the peer to close its side too: reads past what
    comes, and shuts it at the end. */
 void domi__socket_read_to_end(struct domi__session *session);
+
+/* The peer's address: "192.0.2.7:51234", "[::1]:51234" or "unknown"; always
+   ended. */
+void domi__socket_address(int fd, char *out, size_t size);
+
+/* Whether the peer is on this machine, as its address says. */
+bool domi__socket_is_loopback(int fd);
 
 #endif

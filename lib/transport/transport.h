@@ -133,8 +133,9 @@ struct domi__session_limits {
 struct domi__session_owner {
     size_t size;
 
-    /* A connection came in: the id for its session, or 0 to refuse it. Not
-       called for dialled sessions. */
+    /* A connection came in: the id for its session, or 0 to refuse it; over
+       HTTP it is then told to come back later. Not called for dialled
+       sessions. */
     uint64_t (*admit)(void *arg);
 
     /* There is no memory for the session that was just admitted. */
@@ -308,17 +309,33 @@ struct domi__listen {
 int domi__tcp_listen(struct domi__listener **listener,
                      const struct domi__listen *listen);
 
+struct domi__http_request; /* see http/http.h */
+
+/* What somebody asks of a node. Borrowed. */
+struct domi__http_question {
+    const struct domi__http_request *request;
+    const char *address; /* of the peer, as domi__session_address */
+    bool is_loopback;    /* the peer is on this machine */
+};
+
+/* What it is answered: plain text, cut at its end. */
+struct domi__http_answer {
+    int status;       /* 0: not the node's own path */
+    char header[128]; /* one more line of the head, without its end; or "" */
+    char body[256];
+};
+
 /*
- * What the HTTP port answers beside WebSocket. `answer` is asked for each GET
- * or HEAD and returns the status of a plain text body of at most `size` bytes
- * that it wrote to `body`, or 0 when the path is not its own; then static
- * files are looked up, where there are any.
+ * What the HTTP port answers beside WebSocket. `answer` is asked for each
+ * request, GET, HEAD or POST, with an answer of zeros. Where it leaves the
+ * status 0, GET and HEAD look for static files, where there are any.
  */
 struct domi__http_listen {
     struct domi__listen listen; /* owner NULL: no WebSocket */
     const char *ws_path;
     const char *web_root;       /* NULL: no files */
-    int (*answer)(void *arg, const char *path, char *body, size_t size);
+    void (*answer)(void *arg, const struct domi__http_question *question,
+                   struct domi__http_answer *answer);
     void *answer_arg;
 };
 

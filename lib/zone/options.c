@@ -153,28 +153,6 @@ static int check_sizes(struct domi_zone *zone)
     return 0;
 }
 
-static int set_advertised(struct domi_zone *zone)
-{
-    const char *given = zone->options.advertise;
-    char escaped[128];
-    int err = domi__advertise(zone->options.host, given, zone->advertised,
-                              sizeof(zone->advertised));
-
-    if (err == DOMI_E_OPTION) {
-        domi__log(&zone->log, DOMI_LOG_ERROR,
-                  "option advertise is \"%s\": must be the IP address of one "
-                  "machine",
-                  domi__log_escape(escaped, sizeof(escaped), given,
-                                   strlen(given)));
-    } else if (err) {
-        domi__log(&zone->log, DOMI_LOG_ERROR,
-                  "option advertise is missing: this machine's address cannot "
-                  "be found out: %s",
-                  domi_strerror(err));
-    }
-    return err;
-}
-
 int domi__zone_options_check(struct domi_zone *zone)
 {
     const struct domi_zone_options *options = &zone->options;
@@ -193,6 +171,11 @@ int domi__zone_options_check(struct domi_zone *zone)
     if (options->workers > MOST_WORKERS) {
         return refuse(zone, "workers", options->workers, "1024 or fewer");
     }
-    err = set_advertised(zone);
+    err = domi__node_check_token(&zone->log, options->admin_token);
+    if (err) {
+        return err;
+    }
+    err = domi__node_advertise(&zone->log, options->host, options->advertise,
+                               zone->advertised, sizeof(zone->advertised));
     return err ? err : check_sizes(zone);
 }

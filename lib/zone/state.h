@@ -330,6 +330,7 @@ void domi__zone_items_free(struct domi__list *items);
 /* ---- health.c ------------------------------------------------------------ */
 
 /* What the HTTP port answers; `arg` is the zone. */
-int domi__zone_answer(void *arg, const char *path, char *body, size_t size);
+void domi__zone_answer(void *arg, const struct domi__http_question *question,
+                       struct domi__http_answer *answer);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A node's HTTP answers and the check of its options. */
+/* The check of the options that zones and gateways have in common. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,62 +11,6 @@
 
 #include "cluster/cluster.h"
 #include "domi/err.h"
-
-static const struct domi__node node = {.id = 12, .version = 3};
-
-static void check_answer(const char *path, const char *expected)
-{
-    char body[64] = "";
-
-    assert_int_equal(domi__node_answer(&node, 41, path, body, sizeof(body)),
-                     200);
-    assert_string_equal(body, expected);
-}
-
-static void answers_below_its_own_id(void **state)
-{
-    (void)state;
-    check_answer("/12/health", "consul healthy check!\n");
-    check_answer("/12/ping", "pong\n");
-    check_answer("/12/version", "3\n");
-    check_answer("/12/weight", "41\n");
-}
-
-static void other_paths_are_not_its_own(void **state)
-{
-    static const char *const paths[] = {
-        "",        "/",        "/12",         "/12/",     "/1/health",
-        "/health", "/13/ping", "/12/health/", "/12/exit", "/012/ping",
-        "/12ping", "12/ping",  "/123/ping",
-    };
-    char body[64];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        assert_int_equal(
-            domi__node_answer(&node, 0, paths[i], body, sizeof(body)), 0);
-    }
-}
-
-static void a_node_without_an_id_answers_nothing(void **state)
-{
-    struct domi__node none = {.id = -1};
-    char body[64];
-
-    (void)state;
-    assert_int_equal(
-        domi__node_answer(&none, 0, "/-1/ping", body, sizeof(body)), 0);
-}
-
-static void a_body_never_passes_its_end(void **state)
-{
-    char body[8];
-
-    (void)state;
-    memset(body, 'x', sizeof(body));
-    assert_int_equal(domi__node_answer(&node, 0, "/12/health", body, 4), 200);
-    assert_memory_equal(body, "con\0xxxx", 8);
-}
 
 struct lines {
     int count;
@@ -132,15 +76,56 @@ static void the_log_names_the_option_that_is_wrong(void **state)
     check_refused("option version is -1", "::1", 0, 0, 0, -1);
 }
 
+static int check_token(struct lines *lines, const char *token)
+{
+    struct domi__log log;
+
+    *lines = (struct lines){0};
+    domi__log_init(&log, keep_line, lines);
+    return domi__node_check_token(&log, token);
+}
+
+static void tokens_are_visible_and_not_too_long(void **state)
+{
+    static const char *const wrong[] = {"",      " ",     "two words",
+                                        "tab\t", "\x7f", "\xc3\xa4"};
+    struct lines lines;
+    char token[258];
+
+    (void)state;
+    assert_int_equal(check_token(&lines, NULL), 0);
+    assert_int_equal(check_token(&lines, "!a~"), 0);
+    memset(token, 'x', sizeof(token));
+    token[256] = '\0';
+    assert_int_equal(check_token(&lines, token), 0);
+    assert_int_equal(lines.count, 0);
+    token[256] = 'x';
+    token[257] = '\0';
+    assert_int_equal(check_token(&lines, token), DOMI_E_OPTION);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(check_token(&lines, wrong[i]), DOMI_E_OPTION);
+        assert_int_equal(lines.count, 1);
+        assert_non_null(strstr(lines.last, "option admin_token must be"));
+    }
+}
+
+static void the_log_never_tells_a_token(void **state)
+{
+    struct lines lines;
+
+    (void)state;
+    check_token(&lines, "secret word");
+    assert_int_equal(lines.count, 1);
+    assert_null(strstr(lines.last, "secret"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_below_its_own_id),
-        cmocka_unit_test(other_paths_are_not_its_own),
-        cmocka_unit_test(a_node_without_an_id_answers_nothing),
-        cmocka_unit_test(a_body_never_passes_its_end),
         cmocka_unit_test(allowed_options_pass_without_a_word),
         cmocka_unit_test(the_log_names_the_option_that_is_wrong),
+        cmocka_unit_test(tokens_are_visible_and_not_too_long),
+        cmocka_unit_test(the_log_never_tells_a_token),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "domi/err.h"
+#include "http/http.h"
 #include "transport/transport.h"
 
 #define HOST "Host: h\r\n"
@@ -27,18 +28,31 @@ static char web[64];
 static bool was_put;
 static bool was_closed;
 
-static int answer(void *arg, const char *path, char *body, size_t size)
+static void answer(void *arg, const struct domi__http_question *question,
+                   struct domi__http_answer *out)
 {
+    const struct domi__http_request *request = question->request;
+
     assert_ptr_equal(arg, &uv);
-    if (strcmp(path, "/ping") == 0) {
-        snprintf(body, size, "pong\n");
-        return 200;
+    assert_int_equal(out->status, 0);
+    assert_true(question->is_loopback);
+    assert_int_equal(memcmp(question->address, "127.0.0.1:", 10), 0);
+    if (strcmp(request->path, "/ping") == 0 &&
+        request->method != DOMI__HTTP_POST) {
+        out->status = 200;
+        snprintf(out->body, sizeof(out->body), "pong\n");
+    } else if (strcmp(request->path, "/busy") == 0) {
+        out->status = 429;
+        snprintf(out->body, sizeof(out->body), "busy\n");
+        snprintf(out->header, sizeof(out->header), "Retry-After: 7");
+    } else if (strcmp(request->path, "/act") == 0 &&
+               request->method == DOMI__HTTP_POST) {
+        const char *token = request->headers[DOMI__HTTP_TOKEN];
+
+        out->status = 200;
+        snprintf(out->body, sizeof(out->body), "token %s\n",
+                 token ? token : "none");
     }
-    if (strcmp(path, "/busy") == 0) {
-        snprintf(body, size, "busy\n");
-        return 429;
-    }
-    return 0;
 }
 
 static void put_file(const char *name, size_t size)
@@ -139,6 +153,29 @@ static void answers_what_the_node_tells(void **state)
     expect("GET /none HTTP/1.0\r\n\r\n", "\r\n\r\n404 page not found\n");
     expect("GET /ping HTTP/1.0\r\n\r\n",
            "Content-Type: text/plain; charset=utf-8\r\n");
+}
+
+static void answers_what_a_post_asks_of_the_node(void **state)
+{
+    (void)state;
+    expect("POST /act HTTP/1.0\r\n\r\n", "\r\n\r\ntoken none\n");
+    expect("POST /act HTTP/1.0\r\nX-Domi-Token: a b\r\n"
+           "Content-Length: 2\r\n\r\nxy",
+           "\r\n\r\ntoken a b\n");
+    expect("GET /act HTTP/1.0\r\n\r\n", "HTTP/1.1 404 ");
+    expect("POST /none HTTP/1.0\r\n\r\n", "HTTP/1.1 405 ");
+    expect("POST / HTTP/1.0\r\n\r\n", "Allow: GET, HEAD\r\n");
+}
+
+static void adds_the_line_that_the_node_gives(void **state)
+{
+    struct peer *peer = ask("GET /ping HTTP/1.0\r\n\r\n");
+
+    (void)state;
+    assert_false(peer_has(peer, "Retry-After"));
+    peer_free(peer);
+    expect("GET /busy HTTP/1.0\r\n\r\n", "\r\nRetry-After: 7\r\n");
+    expect("HEAD /busy HTTP/1.0\r\n\r\n", "\r\nContent-Length: 5\r\n");
 }
 
 static void sends_files(void **state)
@@ -359,6 +396,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(answers_what_the_node_tells),
+        TEST(answers_what_a_post_asks_of_the_node),
+        TEST(adds_the_line_that_the_node_gives),
         TEST(sends_files),
         TEST(tells_that_a_file_is_unchanged),
         TEST(sends_a_large_file_to_a_slow_reader),
