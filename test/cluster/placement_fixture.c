@@ -442,7 +442,8 @@ struct asker *asker_open(struct cluster *cluster, unsigned number)
         .limits = {.frame_limit = 65536,
                    .send_limit = 1024 * 1024,
                    .handshake_ms = 100000,
-                   .silence_ms = 100000},
+                   .silence_ms = 100000,
+                   .heartbeat_ms = 50}, /* also to notice forward_ms */
         .node_id = (int)number,
         .features = DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD |
                     DOMI__FEATURE_DIRECTORY,
