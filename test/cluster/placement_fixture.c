@@ -41,8 +41,42 @@ static void unwatch(struct domi_registry *registry,
     domi__list_remove(&watch->node);
 }
 
+/* Gives ids and ages from 100 up. Zones of one loop meet over TCP here. */
+static void join(struct domi_registry *registry,
+                 struct domi__membership *membership)
+{
+    struct watched *watched = watched_of(registry);
+
+    assert_true(watched->member_count < ZONES_MAX);
+    membership->self.id = 100 + (int)watched->member_count;
+    membership->self.age_order = 100 + watched->member_count;
+    watched->members[watched->member_count++] = membership;
+    membership->on_joined(membership, 0);
+    cluster_tell(watched->cluster);
+}
+
+static void leave(struct domi_registry *registry,
+                  struct domi__membership *membership)
+{
+    struct watched *watched = watched_of(registry);
+
+    watched->members[membership->self.id - 100] = NULL;
+    cluster_tell(watched->cluster);
+    membership->on_left(membership);
+}
+
+static void update(struct domi_registry *registry,
+                   struct domi__membership *membership)
+{
+    (void)membership;
+    cluster_tell(watched_of(registry)->cluster);
+}
+
 static const struct domi__registry_kind watched_kind = {
     .name = "watched",
+    .join = join,
+    .leave = leave,
+    .update = update,
     .watch = watch,
     .unwatch = unwatch,
 };
@@ -53,7 +87,9 @@ void cluster_tell_nodes(struct cluster *cluster, const struct domi__node *nodes,
     struct watched *watched = &cluster->registry;
     struct domi__list *node;
 
-    memcpy(watched->nodes, nodes, count * sizeof(*nodes));
+    for (size_t i = 0; i < count; i++) {
+        watched->nodes[i] = nodes[i];
+    }
     watched->count = count;
     watched->known = true;
     for (node = watched->watches.next; node != &watched->watches;
@@ -76,9 +112,16 @@ static int by_address(const void *a, const void *b)
 
 void cluster_tell(struct cluster *cluster)
 {
-    struct domi__node nodes[ZONES_MAX];
+    const struct watched *watched = &cluster->registry;
+    struct domi__node nodes[2 * ZONES_MAX];
     size_t count = 0;
 
+    for (unsigned i = 0; i < watched->member_count; i++) {
+        if (watched->members[i]) {
+            nodes[count] = watched->members[i]->self;
+            nodes[count++].memory = NULL;
+        }
+    }
     for (unsigned i = 0; i < ZONES_MAX; i++) {
         if (cluster->zones[i].node.service) {
             nodes[count++] = cluster->zones[i].node;
@@ -547,6 +590,7 @@ void cluster_open(struct cluster *cluster)
     cluster->loop = domi__loop_get(&cluster->net.loop);
     assert_non_null(cluster->loop);
     cluster->registry.base.kind = &watched_kind;
+    cluster->registry.cluster = cluster;
     domi__list_init(&cluster->registry.watches);
 }
 

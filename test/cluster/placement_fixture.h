@@ -17,11 +17,15 @@
 /* Added to the clock of the loop. */
 extern uint64_t forward_ms;
 
-/* A registry that only tells who is there, as the test says. */
+/* A registry that only tells who is there: zones that join it, and others as
+   the test says. */
 struct watched {
     struct domi_registry base;
+    struct cluster *cluster;
     struct domi__list watches;
-    struct domi__node nodes[ZONES_MAX + 1];
+    struct domi__membership *members[ZONES_MAX]; /* the oldest first */
+    unsigned member_count;
+    struct domi__node nodes[2 * ZONES_MAX];
     size_t count;
     bool known;
 };
@@ -88,8 +92,8 @@ struct cluster {
 void cluster_open(struct cluster *cluster);
 void cluster_close(struct cluster *cluster);
 
-/* What the registry tells from now on: all zones that were opened and have a
-   service, in their present state; or these. */
+/* What the registry tells from now on: all zones that have joined or were
+   played, in their present state; or these. */
 void cluster_tell(struct cluster *cluster);
 void cluster_tell_nodes(struct cluster *cluster, const struct domi__node *nodes,
                         size_t count);
