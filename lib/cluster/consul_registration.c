@@ -249,7 +249,8 @@ static bool passes(const cJSON *check)
 {
     const cJSON *status = cJSON_GetObjectItemCaseSensitive(check, "Status");
 
-    return cJSON_IsString(status) && strcmp(status->valuestring, "passing") == 0;
+    return cJSON_IsString(status) &&
+           strcmp(status->valuestring, "passing") == 0;
 }
 
 static void complain(struct domi__consul_registration *registration,
@@ -294,14 +295,14 @@ static void on_look(struct domi__consul_ask *ask,
 static void tell_taken(struct domi__consul_registration *registration,
                        const cJSON *service)
 {
-    char *text = cJSON_PrintUnformatted(service);
-    char escaped[256];
+    char holder[256];
 
-    registration->on_taken(registration,
-                           text ? domi__log_escape(escaped, sizeof(escaped),
-                                                   text, strlen(text))
-                                : "a service");
-    cJSON_free(text);
+    snprintf(
+        holder, sizeof(holder), "%s at %s:%d",
+        cJSON_GetObjectItemCaseSensitive(service, "Service")->valuestring,
+        cJSON_GetObjectItemCaseSensitive(service, "Address")->valuestring,
+        cJSON_GetObjectItemCaseSensitive(service, "Port")->valueint);
+    registration->on_taken(registration, holder);
 }
 
 static void on_watch(struct domi__consul_query *query,
@@ -325,6 +326,15 @@ static void on_watch(struct domi__consul_query *query,
     } else if (reply->status == 200 &&
                is_service(registration, reply->json, &ours) && !ours) {
         tell_taken(registration, reply->json);
+    }
+}
+
+void domi__consul_registration_again(
+    struct domi__consul_registration *registration)
+{
+    domi__consul_query_again(&registration->watch);
+    if (domi__timer_is_running(&registration->retry)) {
+        put(registration);
     }
 }
 

@@ -51,6 +51,10 @@ void domi__consul_registration_init(
 void domi__consul_registration_put(
     struct domi__consul_registration *registration, int id);
 
+/* Consul is back: asks anew, and waits no longer. */
+void domi__consul_registration_again(
+    struct domi__consul_registration *registration);
+
 /* The id is no more ours: takes the registration back if it still is, and does
    not care whether that succeeds. May be put in under another id at once. */
 void domi__consul_registration_withdraw(

@@ -83,7 +83,7 @@ static void log_holder(struct domi__consul_tenure *tenure, int id,
     char escaped[256];
 
     domi__log(log_of(tenure), DOMI_LOG_ERROR,
-              "node id %d is not service \"%s\"'s: it is held by %s", id,
+              "node id %d, which service \"%s\" wants, is held by \"%s\"", id,
               tenure->self->service,
               domi__log_escape(escaped, sizeof(escaped), holder,
                                strlen(holder)));
@@ -283,7 +283,7 @@ static void hold(struct domi__consul_tenure *tenure)
     if (tenure->waiting) {
         tenure->waiting = false;
         domi__log(log_of(tenure), DOMI_LOG_INFO,
-                  "node id %d is service \"%s\"'s", tenure->candidate,
+                  "node id %d is held by service \"%s\"", tenure->candidate,
                   tenure->self->service);
     }
     if (!domi__consul_query_is_on(&tenure->watch)) {
@@ -598,6 +598,15 @@ void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted)
     tenure->refused = 0;
     tenure->refused_ms = 0;
     go_on(tenure);
+}
+
+void domi__consul_tenure_again(struct domi__consul_tenure *tenure)
+{
+    domi__consul_query_again(&tenure->watch);
+    domi__consul_session_renew(&tenure->session);
+    if (domi__timer_is_running(&tenure->again)) {
+        go_on(tenure);
+    }
 }
 
 void domi__consul_tenure_fini(struct domi__consul_tenure *tenure)
