@@ -354,14 +354,15 @@ static void on_withdraw(struct domi__consul_ask *ask,
 {
     struct domi__consul_registration *registration =
         DOMI__CONTAINER(ask, struct domi__consul_registration, withdraw);
-    bool ours;
+    bool ours = false;
 
-    if (registration->ending) {
-        registration->on_out(registration);
-    } else if (reply->status == 200 && reply->json &&
-               is_service(registration, reply->json, &ours) && ours) {
+    if (registration->asks_who && reply->status == 200 && reply->json &&
+        is_service(registration, reply->json, &ours) && ours) {
+        registration->asks_who = false;
         domi__consul_ask_put(ask, NULL, "/v1/agent/service/deregister/%d",
                              registration->withdraw_id);
+    } else if (registration->ending) {
+        registration->on_out(registration);
     }
 }
 
@@ -373,6 +374,7 @@ void domi__consul_registration_withdraw(
     registration->dirty = false;
     if (registration->id >= 0) {
         registration->withdraw_id = registration->id;
+        registration->asks_who = true;
         domi__consul_ask_get(&registration->withdraw, "/v1/agent/service/%d",
                              registration->withdraw_id);
     }
@@ -389,6 +391,7 @@ static void take_out(struct domi__consul_registration *registration)
     snprintf(path, sizeof(path), "/v1/agent/service/deregister/%d",
              registration->id);
     request.path = path;
+    registration->asks_who = false;
     domi__consul_ask_send(&registration->withdraw, &request);
 }
 
@@ -397,12 +400,14 @@ void domi__consul_registration_take_back(
 {
     stop(registration);
     registration->ending = true;
-    if (registration->id < 0) {
+    if (registration->id >= 0) {
+        /* A put that is under way could come in later: its reply goes on. */
+        if (!domi__consul_ask_is_busy(&registration->put)) {
+            take_out(registration);
+        }
+    } else if (!domi__consul_ask_is_busy(&registration->withdraw)) {
         registration->on_out(registration);
-    } else if (!domi__consul_ask_is_busy(&registration->put)) {
-        take_out(registration);
     }
-    /* Else the reply takes it out: what is under way could come in later. */
 }
 
 /* ---- life ---------------------------------------------------------------- */

@@ -304,6 +304,23 @@ static void stops_when_its_id_is_overwritten_and_it_shall(void **state)
     assert_true(town_has_id(&town, id));
 }
 
+static void leaves_with_its_old_registration_right_after_a_loss(void **state)
+{
+    struct node node;
+    char old[64];
+
+    (void)state;
+    node_init(&node, &town, "room");
+    node_join(&node);
+    node_serves(&node);
+    snprintf(old, sizeof(old), "/v1/agent/service/%d", NODE_ID(&node));
+    put_key(NODE_ID(&node), "another");
+    TOWN_UNTIL(&town, 5, node.ids == 1);
+    assert_true(town_has(&town, old));
+    node_fini(&node);
+    assert_false(town_has(&town, old));
+}
+
 static void gives_way_to_a_service_without_a_key(void **state)
 {
     struct node node;
@@ -432,6 +449,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             stops_when_its_id_is_overwritten_and_it_shall, open_strict_town,
             close_town),
+        cmocka_unit_test_setup_teardown(
+            leaves_with_its_old_registration_right_after_a_loss,
+            open_strict_town, close_town),
         IN_TOWN(gives_way_to_a_service_without_a_key),
         IN_TOWN(gives_way_to_who_registers_over_it),
         IN_TOWN(locks_its_key_again_when_the_session_ended),
