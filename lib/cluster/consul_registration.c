@@ -20,6 +20,7 @@
 #include "cluster/consul.h"
 
 #define LOOK_MS 250u
+#define LOOK_SICK_MS 1000u /* once the check has failed */
 
 /* How long a leave waits for the agent, which may be busy with a cluster that
    does not answer. */
@@ -232,7 +233,8 @@ static void on_look_due(struct domi__timer *timer)
 static void look_soon(struct domi__consul_registration *registration)
 {
     domi__timer_start(registration->consul->loop, &registration->look_timer,
-                      LOOK_MS, on_look_due);
+                      registration->complained ? LOOK_SICK_MS : LOOK_MS,
+                      on_look_due);
 }
 
 /* What the check said when it ran; NULL when it has not run yet. */
