@@ -18,6 +18,14 @@ extern "C" {
 struct uv_loop_s;
 struct domi_client;
 
+/*
+ * A client connects again whenever its connection is lost, to where it was
+ * told to. A gateway that sends its users away (DOMI_NOTICE_COME_BACK) says how
+ * long to wait, and may say where to: text that is an IP address and a port is
+ * followed, once. When the connection there is lost in turn, and the first
+ * address does not answer any more, both are tried by turns.
+ */
+
 /* The handshake is whole; `id` is the session id that the gateway gave.
    Called again after each reconnect. [loop] */
 typedef void (*domi_client_open_fn)(struct domi_client *client, uint64_t id,

@@ -4,7 +4,9 @@
  *
  * It dials, opens, hands on frames. When the session is lost it waits, longer
  * after each failure, and dials again. A gateway that is about to close may
- * have said when and where to come back; that holds for one try.
+ * have said when and where to come back; that holds for one try. But it may
+ * have been the last that was heard of that gateway: where home fails, every
+ * other try goes to where the client was last sent and found somebody.
  */
 #include "domi/client.h"
 
@@ -37,6 +39,8 @@ struct domi_client {
     struct domi__timer timer;      /* until the next try */
     struct domi__address home;     /* where the application wants to go */
     struct domi__come_back again;  /* what the last gateway asked */
+    struct domi__address dialled;  /* where the last try went */
+    struct domi__address away;     /* not home, and was open; port 0: none */
     struct handler *handlers;      /* searched one by one: a client has few */
     size_t handler_count;
     unsigned failures;  /* in a row */
@@ -142,12 +146,22 @@ static int status_of(enum domi_reason reason, bool opened)
 
 /* ---- the session --------------------------------------------------------- */
 
+static bool is_home(const struct domi_client *client,
+                    const struct domi__address *address)
+{
+    return address->port == client->home.port &&
+           strcmp(address->host, client->home.host) == 0;
+}
+
 static void on_open(struct domi__session *session)
 {
     struct domi_client *client = session->arg;
 
     client->opened = true;
     client->opened_ms = domi__loop_now(client->loop);
+    if (!is_home(client, &client->dialled)) {
+        client->away = client->dialled;
+    }
     if (client->options.on_open) {
         client->options.on_open(client, session->id, client->options.user);
     }
@@ -229,20 +243,33 @@ static const struct domi__session_owner owner = {
     .on_close = on_session_close,
 };
 
+static const struct domi__address *
+next_address(const struct domi_client *client)
+{
+    if (client->again.address.port > 0) {
+        return &client->again.address;
+    }
+    /* The first try after a loss goes home. */
+    if (client->away.port > 0 && client->failures > 0 &&
+        client->failures % 2 == 0) {
+        return &client->away;
+    }
+    return &client->home;
+}
+
 static int try_dial(struct domi_client *client)
 {
-    const struct domi__address *address =
-        client->again.address.port > 0 ? &client->again.address : &client->home;
     struct domi__listen listen = {
         .loop = client->loop,
         .log = &client->log,
         .owner = &owner,
         .limits = &client->limits,
         .arg = client,
-        .host = address->host,
-        .port = address->port,
     };
 
+    client->dialled = *next_address(client);
+    listen.host = client->dialled.host;
+    listen.port = client->dialled.port;
     client->session = domi__tcp_dial(&listen);
     client->again = (struct domi__come_back){0};
     return client->session ? 0 : UV_ENOMEM;

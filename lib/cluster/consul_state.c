@@ -26,7 +26,7 @@
 
 #include "base/clock.h"
 
-#define PROBE_EVERY_MS 1000
+#define PROBE_EVERY_MS 900 /* an end is seen within a second */
 #define PROBE_LIMIT_MS 2000
 #define SILENCE_MS 60000 /* between two lines about the same */
 #define WAIT_FIRST_MS 400
@@ -61,7 +61,7 @@ void domi__consul_complain(struct domi__consul *consul, const char *text)
     }
     health->complaints[at].hash = hash;
     health->complaints[at].ms = now;
-    domi__log_peer(&consul->log, DOMI_LOG_WARNING, "consul: %s", text);
+    domi__log(&consul->log, DOMI_LOG_WARNING, "consul: %s", text);
 }
 
 /* ---- the state ----------------------------------------------------------- */

@@ -411,6 +411,11 @@ struct domi__links *domi__links_new(const struct domi__links_options *options)
     return links;
 }
 
+void domi__links_set_node(struct domi__links *links, int node_id)
+{
+    links->options.node_id = node_id;
+}
+
 void domi__links_close(struct domi__links *links, void (*on_closed)(void *user),
                        void *user)
 {

@@ -139,12 +139,12 @@ int domi__gateway_options_init(struct domi_gateway *gateway,
                                const struct domi_gateway_options *given);
 void domi__gateway_options_fini(struct domi_gateway *gateway);
 
-/* 0, or DOMI_E_OPTION, or a code of domi__advertise, after a line in the log. */
+/* 0, or DOMI_E_OPTION or a code of domi__advertise, after a line in the log. */
 int domi__gateway_options_check(struct domi_gateway *gateway);
 
 /* gateway.c */
 
-/* 0, or a libuv code after a line in the log. */
+/* 0 or a libuv code. */
 int domi__gateway_listen_tcp(struct domi_gateway *gateway, int port);
 
 /* Stops listening, unless that is done. */

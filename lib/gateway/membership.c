@@ -129,6 +129,7 @@ static void on_id(struct domi__membership *membership)
     }
     if (id >= 0) {
         gateway->ids.node = (unsigned)id;
+        domi__links_set_node(gateway->links, id);
         domi__log(&gateway->log, DOMI_LOG_WARNING,
                   "gateway %s: another node has its id: it is %d from now on",
                   gateway->options.name, id);

@@ -12,56 +12,15 @@
 #include "chat/front.h"
 #include "chat/room.h"
 #include "domi/domi.h"
-#include "support/options.h"
+#include "support/node.h"
+#include "support/node_options.h"
 #include "support/report.h"
-#include "support/stop.h"
-
-struct settings {
-    struct domi_gateway_options gateway;
-    struct domi_zone_options zone;
-    int id;
-    int workers; /* -1: as many as suit the machine */
-};
 
 struct chat {
     struct domi_gateway *gateway; /* NULL: memory was short */
     struct domi_zone *zone;       /* as above */
+    struct node node;
 };
-
-static void read_settings(struct settings *s, int argc, char **argv)
-{
-    const struct option_row rows[] = {
-        {"host", "ADDRESS", "to listen on; 127.0.0.1", option_text,
-         &s->gateway.host},
-        {"tcp-port", "N", "for users; 8888; 0: a free one", option_port,
-         &s->gateway.tcp_port},
-        {"http-port", "N", "for pages and /ws; 8080; 0: a free one",
-         option_port, &s->gateway.http_port},
-        {"web", "DIR", "of static files; none", option_text,
-         &s->gateway.web_root},
-        {"name", "NAME", "of the gateway's service; gate", option_text,
-         &s->gateway.name},
-        {"version", "N", "of the service; 1", option_positive,
-         &s->gateway.version},
-        {"id", "N", "of the gateway's node; 0", option_id, &s->id},
-        {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
-         &s->workers},
-        {"zone", "NAME=HOST:PORT", "for other programs; means nothing here",
-         option_idle, NULL},
-        {0},
-    };
-    const struct options options = {
-        .usage = "[OPTION...]",
-        .about = "A whole chat in one process, for browsers and programs.",
-        .rows = rows,
-    };
-
-    options_read(&options, argc, argv);
-    s->gateway.id = s->id >= 0 ? &s->id : NULL;
-    s->zone.version = s->gateway.version;
-    s->zone.no_workers = s->workers == 0;
-    s->zone.workers = s->workers > 0 ? (unsigned)s->workers : 0;
-}
 
 /* The gateway first, so that the users are told that the node stops. */
 static void close_chat(void *user)
@@ -74,6 +33,40 @@ static void close_chat(void *user)
     if (chat->zone) {
         domi_zone_close(chat->zone, NULL, NULL);
     }
+}
+
+/* The zone stays for as long as the gateway has users. */
+static void on_drained(struct domi_gateway *gateway, void *user)
+{
+    struct chat *chat = user;
+
+    (void)gateway;
+    node_drained(&chat->node);
+}
+
+static struct domi_gateway *new_gateway(uv_loop_t *loop, struct chat *chat,
+                                        const struct node_options *o)
+{
+    struct domi_gateway_options options = node_options_gateway(o);
+
+    options.on_drained = on_drained;
+    options.user = chat;
+    return domi_gateway_new(loop, &options);
+}
+
+/* The options are the gateway's; the zone has no name and no ports for
+   others. */
+static struct domi_zone *new_zone(uv_loop_t *loop, const struct node_options *o)
+{
+    struct domi_zone_options options = node_options_zone(o);
+
+    options.name = CHAT_SERVICE;
+    options.host = NULL;
+    options.tcp_port = 0;
+    options.http_port = 0;
+    options.id = NULL;
+    options.on_group = room_open;
+    return domi_zone_new(loop, &options);
 }
 
 static int start(struct chat *chat)
@@ -90,59 +83,49 @@ static int start(struct chat *chat)
     return err ? err : domi_zone_start(chat->zone);
 }
 
-static int serve(uv_loop_t *loop, const struct settings *s)
+static int serve(uv_loop_t *loop, const struct node_options *o)
 {
-    struct chat chat = {
-        .gateway = domi_gateway_new(loop, &s->gateway),
-        .zone = domi_zone_new(loop, &s->zone),
-    };
-    struct stop stop;
-    int status = 0;
-    int err = stop_init(&stop, loop, close_chat, &chat);
+    struct chat chat = {0};
+    int err;
 
+    chat.gateway = new_gateway(loop, &chat, o);
+    chat.zone = new_zone(loop, o);
+    err = node_init(&chat.node, loop, "chat", o, close_chat, &chat);
     if (!err) {
         err = start(&chat);
     }
-    if (err) {
-        status = report_failed("chat", s->gateway.host, s->gateway.tcp_port,
-                               s->gateway.http_port, err);
-        close_chat(&chat);
-    } else {
-        report_ready(domi_gateway_id(chat.gateway), s->gateway.host,
-                     domi_gateway_tcp_port(chat.gateway),
-                     domi_gateway_http_port(chat.gateway));
+    node_started(&chat.node, err);
+    if (!err) {
+        node_joined(&chat.node, 0, domi_gateway_id(chat.gateway),
+                    domi_gateway_tcp_port(chat.gateway),
+                    domi_gateway_http_port(chat.gateway));
     }
     uv_run(loop, UV_RUN_DEFAULT);
-    stop_fini(&stop);
-    return status;
+    return node_fini(&chat.node);
 }
 
 int main(int argc, char **argv)
 {
-    struct domi_registry *registry = domi_registry_local_new();
-    struct settings settings = {
-        .gateway = {.name = "gate",
-                    .host = "127.0.0.1",
-                    .tcp_port = 8888,
-                    .http_port = 8080,
-                    .registry = registry,
-                    .log = report_log},
-        .zone = {.name = CHAT_SERVICE,
-                 .registry = registry,
-                 .on_group = room_open,
-                 .log = report_log},
+    struct node_options options = {
+        .parts = NODE_GATEWAY | NODE_ZONE,
+        .usage = "[OPTION...]",
+        .about = "A whole chat in one process, for browsers and programs.",
+        .host = "127.0.0.1",
+        .name = "gate",
+        .tcp_port = 8888,
+        .http_port = 8080,
         .id = -1,
         .workers = -1,
     };
     uv_loop_t loop;
     int status;
 
-    if (!registry || uv_loop_init(&loop) != 0) {
+    if (uv_loop_init(&loop) != 0) {
         return 1;
     }
-    read_settings(&settings, argc, argv);
-    status = serve(&loop, &settings);
-    domi_registry_free(registry);
+    node_options_read(&options, argc, argv);
+    status = serve(&loop, &options);
+    node_options_fini(&options);
     uv_loop_close(&loop);
     return status;
 }

@@ -164,11 +164,22 @@ static void on_again(uv_timer_t *timer)
 }
 
 /* The room is lost, or could not be had. */
-static void join_later(struct chatter *chatter)
+static void join_later(struct chatter *chatter, uint32_t wait_ms)
 {
     chatter->joined = false;
     people_fini(&chatter->people);
-    uv_timer_start(&chatter->again, on_again, JOIN_AGAIN_MS, 0);
+    uv_timer_start(&chatter->again, on_again, wait_ms, 0);
+}
+
+/* Of other gateways the answer may be without a code. */
+static const char *why_no_room(const struct domi_frame *frame)
+{
+    if (frame->data_size < DOMI_TARGET_SIZE + 4) {
+        return "";
+    }
+    return (int32_t)domi_get_u32(frame->data + DOMI_TARGET_SIZE) == DOMI_E_FULL
+               ? ": all are full"
+               : "";
 }
 
 static void on_join(struct domi_client *client, const struct domi_frame *frame,
@@ -177,12 +188,13 @@ static void on_join(struct domi_client *client, const struct domi_frame *frame,
     struct chatter *chatter = user;
     const char *text = chatter->text;
 
-    if (frame->data_size != DOMI_TARGET_SIZE) {
+    if (frame->data_size < DOMI_TARGET_SIZE) {
         return;
     }
     if (domi_get_u64(frame->data) == 0) {
-        fprintf(stderr, "no room could be had; trying again\n");
-        join_later(chatter);
+        fprintf(stderr, "no room could be had%s; trying again\n",
+                why_no_room(frame));
+        join_later(chatter, JOIN_AGAIN_MS);
         return;
     }
     memcpy(chatter->target, frame->data, DOMI_TARGET_SIZE);
@@ -204,20 +216,24 @@ static void on_notice(struct domi_client *client,
                       const struct domi_frame *frame, void *user)
 {
     struct chatter *chatter = user;
-    unsigned notice;
+    unsigned notice, reason;
 
     (void)client;
     if (frame->data_size < DOMI_NOTICE_SIZE) {
         return;
     }
     notice = domi_get_u16(frame->data);
+    reason = domi_get_u16(frame->data + 2);
     fprintf(stderr, "%s: %s\n",
             notice == DOMI_NOTICE_CLOSING     ? "the gateway closes"
-            : notice == DOMI_NOTICE_COME_BACK ? "the gateway will be back"
+            : notice == DOMI_NOTICE_COME_BACK ? "the gateway sends us away"
                                               : "out of the room",
-            domi_reason_text(domi_get_u16(frame->data + 2)));
+            domi_reason_text(reason));
     if (notice == DOMI_NOTICE_ZONE_LOST || notice == DOMI_NOTICE_LEFT) {
-        join_later(chatter);
+        /* Of a room that moves, we are told when to ask for it. */
+        join_later(chatter, reason == DOMI_REASON_DRAINING
+                                ? domi_get_u32(frame->data + 4)
+                                : JOIN_AGAIN_MS);
     }
 }
 

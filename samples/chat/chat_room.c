@@ -2,56 +2,36 @@
 /*
  * chat-room: the rooms of a chat, for chat-gateways elsewhere.
  *
- * It shows a zone with worker threads that makes its groups on demand, and how
- * a program ends in order. It leaves out who may connect: its TCP port is for
- * gateways that are trusted, and must not be open to others.
+ * It shows a zone with worker threads that makes its groups on demand, joins a
+ * cluster, and ends in order: by a signal, or when it has been drained. It
+ * leaves out who may connect: its TCP port is for gateways that are trusted,
+ * and must not be open to others.
  */
 #include <uv.h>
 
 #include "chat/events.h"
 #include "chat/room.h"
 #include "domi/domi.h"
-#include "support/options.h"
+#include "support/node.h"
+#include "support/node_options.h"
 #include "support/report.h"
-#include "support/stop.h"
 
-struct settings {
-    struct domi_zone_options zone;
-    int id;
-    int workers; /* -1: as many as suit the machine */
-};
-
-static void read_settings(struct settings *s, int argc, char **argv)
+static void on_joined(struct domi_zone *zone, int status, void *user)
 {
-    const struct option_row rows[] = {
-        {"host", "ADDRESS", "to listen on; 127.0.0.1", option_text,
-         &s->zone.host},
-        {"tcp-port", "N", "for gateways; 9999; 0: a free one", option_port,
-         &s->zone.tcp_port},
-        {"http-port", "N", "for health checks; 8090; 0: a free one",
-         option_port, &s->zone.http_port},
-        {"name", "NAME", "of the service; room", option_text, &s->zone.name},
-        {"version", "N", "of the service; 1", option_positive,
-         &s->zone.version},
-        {"id", "N", "of the node; made from its address", option_id, &s->id},
-        {"workers", "N", "threads; 0: handlers run on the loop", option_workers,
-         &s->workers},
-        {"zone", "NAME=HOST:PORT", "for other programs; means nothing here",
-         option_idle, NULL},
-        {"web", "DIR", "for other programs; means nothing here",
-         option_idle, NULL},
-        {0},
-    };
-    const struct options options = {
-        .usage = "[OPTION...]",
-        .about = "The rooms of a chat, for chat-gateways to connect to.",
-        .rows = rows,
-    };
+    node_joined(user, status, domi_zone_id(zone), domi_zone_tcp_port(zone),
+                domi_zone_http_port(zone));
+}
 
-    options_read(&options, argc, argv);
-    s->zone.id = s->id >= 0 ? &s->id : NULL;
-    s->zone.no_workers = s->workers == 0;
-    s->zone.workers = s->workers > 0 ? (unsigned)s->workers : 0;
+static void on_id(struct domi_zone *zone, int id, void *user)
+{
+    (void)zone;
+    node_has_id(user, id);
+}
+
+static void on_drained(struct domi_zone *zone, void *user)
+{
+    (void)zone;
+    node_drained(user);
 }
 
 static void on_stop(void *user)
@@ -59,55 +39,54 @@ static void on_stop(void *user)
     domi_zone_close(user, NULL, NULL);
 }
 
-static int serve(uv_loop_t *loop, const struct settings *s)
+static int serve(uv_loop_t *loop, const struct node_options *o)
 {
-    struct domi_zone *zone = domi_zone_new(loop, &s->zone);
-    struct stop stop;
-    int status = 0;
+    struct domi_zone_options options = node_options_zone(o);
+    struct domi_zone *zone;
+    struct node node;
     int err;
 
+    options.on_group = room_open;
+    options.on_joined = on_joined;
+    options.on_id = on_id;
+    options.on_drained = on_drained;
+    options.user = &node;
+    zone = domi_zone_new(loop, &options);
     if (!zone) {
-        return report_failed("room", s->zone.host, 0, 0, UV_ENOMEM);
+        return report_failed("room", o->host, 0, 0, UV_ENOMEM);
     }
-    err = stop_init(&stop, loop, on_stop, zone);
-    if (!err) {
-        err = domi_zone_start(zone);
-    }
-    if (err) {
-        status = report_failed("room", s->zone.host, s->zone.tcp_port,
-                               s->zone.http_port, err);
-        domi_zone_close(zone, NULL, NULL);
-    } else {
-        report_ready(domi_zone_id(zone), s->zone.host, domi_zone_tcp_port(zone),
-                     domi_zone_http_port(zone));
-    }
+    err = node_init(&node, loop, "room", o, on_stop, zone);
+    node_started(&node, err ? err : domi_zone_start(zone));
     uv_run(loop, UV_RUN_DEFAULT);
-    stop_fini(&stop);
-    return status;
+    return node_fini(&node);
 }
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {
-        .zone = {.name = CHAT_SERVICE,
-                 .host = "127.0.0.1",
-                 .tcp_port = 9999,
-                 .http_port = 8090,
-                 .on_group = room_open,
-                 .log = report_log},
+    struct node_options options = {
+        .parts = NODE_ZONE | NODE_REMOTE,
+        .usage = "[OPTION...]",
+        .about = "The rooms of a chat, for chat-gateways to connect to.\n\n"
+                 "Gateways find them through Consul, which is asked where"
+                 " --consul says so, or\nwhere CONSUL_HTTP_ADDR is set and no"
+                 " --zone is given; else in a list. Consul's\nother variables"
+                 " count too: CONSUL_HTTP_TOKEN, CONSUL_CACERT and so on.",
+        .host = "127.0.0.1",
+        .name = CHAT_SERVICE,
+        .tcp_port = 9999,
+        .http_port = 8090,
         .id = -1,
         .workers = -1,
     };
     uv_loop_t loop;
     int status;
 
-    read_settings(&settings, argc, argv);
-    settings.zone.registry = domi_registry_static_new();
-    if (!settings.zone.registry || uv_loop_init(&loop) != 0) {
+    if (uv_loop_init(&loop) != 0) {
         return 1;
     }
-    status = serve(&loop, &settings);
-    domi_registry_free(settings.zone.registry);
+    node_options_read(&options, argc, argv);
+    status = serve(&loop, &options);
+    node_options_fini(&options);
     uv_loop_close(&loop);
     return status;
 }

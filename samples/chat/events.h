@@ -7,7 +7,8 @@
  * number  who to whom          data
  * JOIN    user to gateway      nothing, or the group id (8)
  *         gateway to user      target id (8), group id (8); target id 0: no
- *                              room could be had
+ *                              room could be had, and why may follow: a code
+ *                              of domi's or libuv's (4, with its sign)
  *         gateway to room      user id (8), target id (8)
  * MESSAGE user to room         a text, which may be empty
  *         room to members      the same bytes

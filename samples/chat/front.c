@@ -4,11 +4,12 @@
  *
  * A user asks for a room; the gateway finds the zone that has it, tells the
  * room who comes, and tells the user by which 16 bytes the room is reached.
- * Where no room can be had, the target id in them is 0.
+ * Where no room can be had, the target id in them is 0, and why follows.
  */
 #include "chat/front.h"
 
 #include <stdlib.h>
+#include <uv.h>
 
 #include "chat/events.h"
 #include "domi/domi.h"
@@ -18,13 +19,25 @@ struct wish {
     uint64_t group;
 };
 
-static void answer(struct domi_session *session, uint64_t target,
-                   uint64_t group)
+static void answer(struct domi_session *session,
+                   const struct domi_target *target)
 {
     uint8_t data[DOMI_TARGET_SIZE];
 
-    domi_target_put(data, (struct domi_target){target, group});
+    domi_target_put(data, *target);
     domi_session_send(session, CHAT_JOIN, data, sizeof(data));
+}
+
+/* Where no room is registered, that is all there is to say. */
+static void answer_no_room(struct domi_session *session, uint64_t group,
+                           int err)
+{
+    uint8_t data[DOMI_TARGET_SIZE + 4];
+
+    domi_target_put(data, (struct domi_target){0, group});
+    domi_put_u32(data + DOMI_TARGET_SIZE, (uint32_t)err);
+    domi_session_send(session, CHAT_JOIN, data,
+                      err == DOMI_E_NO_ZONE ? DOMI_TARGET_SIZE : sizeof(data));
 }
 
 /* Tells the room who comes. */
@@ -46,15 +59,18 @@ static void on_called(struct domi_gateway *gateway,
     struct wish *wish = user;
 
     (void)gateway;
-    if (status == DOMI_E_SESSION_GONE) {
+    if (status == 0) {
+        status = announce(session, target);
+        if (status != 0) {
+            domi_session_leave(session, target);
+        }
+    }
+    if (!session) {
         /* Nobody is left to be answered. */
     } else if (status != 0) {
-        answer(session, 0, wish->group);
-    } else if (announce(session, target) != 0) {
-        domi_session_leave(session, target);
-        answer(session, 0, wish->group);
+        answer_no_room(session, wish->group, status);
     } else {
-        answer(session, target->id, target->group);
+        answer(session, target);
     }
     free(wish);
 }
@@ -64,6 +80,7 @@ static void on_join(struct domi_gateway *gateway, struct domi_session *session,
 {
     uint64_t group = CHAT_GROUP;
     struct wish *wish;
+    int err = UV_ENOMEM;
 
     (void)user;
     if (frame->data_size == 8) {
@@ -75,13 +92,12 @@ static void on_join(struct domi_gateway *gateway, struct domi_session *session,
     wish = malloc(sizeof(*wish));
     if (wish) {
         wish->group = group;
+        err = domi_gateway_call(gateway, session, CHAT_SERVICE, group,
+                                on_called, wish);
     }
-    /* The largest number is no group id. */
-    if (!wish || group == UINT64_MAX ||
-        domi_gateway_call(gateway, session, CHAT_SERVICE, group, on_called,
-                          wish) != 0) {
+    if (err != 0) {
         free(wish);
-        answer(session, 0, group);
+        answer_no_room(session, group, err);
     }
 }
 

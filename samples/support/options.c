@@ -11,7 +11,7 @@
 
 #include "domi/domi.h"
 
-enum { ROWS_MAX = 32, HELP = ROWS_MAX };
+enum { ROWS_MAX = 40, HELP = ROWS_MAX };
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -70,14 +70,35 @@ const char *option_id(const struct option_row *row, const char *value)
 
 const char *option_idle(const struct option_row *row, const char *value)
 {
-    fprintf(stderr, "--%s %s means nothing to this program\n", row->name,
-            value);
+    (void)value;
+    fprintf(stderr, "--%s means nothing to this program\n", row->name);
     return NULL;
 }
 
 const char *option_positive(const struct option_row *row, const char *value)
 {
     return take_int(row, value, 1, 1000000, "a number, 1 to 1000000");
+}
+
+const char *option_count(const struct option_row *row, const char *value)
+{
+    return take_int(row, value, 0, 1000000, "a number, 0 to 1000000");
+}
+
+const char *option_percent(const struct option_row *row, const char *value)
+{
+    return take_int(row, value, 1, 100, "a percentage, 1 to 100");
+}
+
+const char *option_seconds(const struct option_row *row, const char *value)
+{
+    uint64_t seconds;
+
+    if (read_number(value, 1, 3600, &seconds) != 0) {
+        return "whole seconds, 1 to 3600";
+    }
+    *(unsigned *)row->target = (unsigned)seconds * 1000;
+    return NULL;
 }
 
 const char *option_workers(const struct option_row *row, const char *value)
@@ -115,29 +136,23 @@ int options_split_address(const char *text, char *host, int size, int *port)
     return 0;
 }
 
-const char *option_zone(const struct option_row *row, const char *value)
-{
-    const char *must = "NAME=ADDRESS:PORT, with an IP address, each zone once";
-    const char *equals = strchr(value, '=');
-    char host[64];
-    char *name;
-    int port;
-    int err;
-
-    if (!equals ||
-        options_split_address(equals + 1, host, sizeof(host), &port) != 0) {
-        return must;
-    }
-    name = strndup(value, (size_t)(equals - value));
-    if (!name) {
-        return domi_strerror(-ENOMEM);
-    }
-    err = domi_registry_static_add(row->target, name, host, port);
-    free(name);
-    return err ? must : NULL;
-}
-
 /* ---- the whole line ------------------------------------------------------ */
+
+/* The options that are taken for other programs' sake, five in a line. */
+static void print_idle(const struct option_row *rows)
+{
+    int count = 0;
+
+    for (; rows->name; rows++) {
+        if (!rows->help) {
+            printf(count == 0 ? "\nTaken, but without a meaning here:" : "");
+            printf(count++ % 5 == 0 ? "\n  --%s" : " --%s", rows->name);
+        }
+    }
+    if (count > 0) {
+        printf("\n");
+    }
+}
 
 static void print_help(const struct options *options, const char *program)
 {
@@ -145,10 +160,13 @@ static void print_help(const struct options *options, const char *program)
     for (const struct option_row *row = options->rows; row->name; row++) {
         char left[64];
 
-        snprintf(left, sizeof(left), "--%s %s", row->name, row->argument);
-        printf("  %-24s %s\n", left, row->help);
+        if (row->help) {
+            snprintf(left, sizeof(left), "--%s %s", row->name, row->argument);
+            printf("  %-24s %s\n", left, row->help);
+        }
     }
     printf("  %-24s %s\n", "--help", "print this and end");
+    print_idle(options->rows);
 }
 
 static void __attribute__((noreturn)) give_up(const char *program)

@@ -13,7 +13,7 @@ typedef const char *(*option_take_fn)(const struct option_row *row,
 struct option_row {
     const char *name;     /* without the two hyphens; NULL ends a table */
     const char *argument; /* how the help names the value */
-    const char *help;     /* one line */
+    const char *help;     /* one line; NULL: means nothing to this program */
     option_take_fn take;
     void *target; /* what `take` writes to */
 };
@@ -46,21 +46,27 @@ const char *option_port(const struct option_row *row, const char *value);
 /* int: a node id. */
 const char *option_id(const struct option_row *row, const char *value);
 
-/* An option that the programs have in common and that means nothing to this
-   one, so that one start script serves all: says so on standard error. */
+/* For an option that means nothing to this program, and is taken so that one
+   start script serves several: says so on standard error. */
 const char *option_idle(const struct option_row *row, const char *value);
 
 /* int: 1 to 1,000,000. */
 const char *option_positive(const struct option_row *row, const char *value);
+
+/* int: 0 to 1,000,000. */
+const char *option_count(const struct option_row *row, const char *value);
+
+/* int: 1 to 100. */
+const char *option_percent(const struct option_row *row, const char *value);
+
+/* unsigned, in milliseconds: whole seconds, 1 to 3,600. */
+const char *option_seconds(const struct option_row *row, const char *value);
 
 /* int: 0 to 64. */
 const char *option_workers(const struct option_row *row, const char *value);
 
 /* uint64_t: a group id. */
 const char *option_group(const struct option_row *row, const char *value);
-
-/* struct domi_registry, a static one: NAME=HOST:PORT, which is added. */
-const char *option_zone(const struct option_row *row, const char *value);
 
 /*
  * Takes "HOST:PORT" or "[HOST]:PORT" apart, into `host` of `size` bytes. 0, or

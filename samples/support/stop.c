@@ -8,17 +8,18 @@
 
 #define DEADLINE_MS 8000
 
-static void __attribute__((noreturn)) end_by_force(const char *why, int signal)
+static void __attribute__((noreturn)) end_by_force(const char *why, int status)
 {
     fprintf(stderr, "ended by force: %s\n", why);
-    _exit(128 + signal);
+    _exit(status);
 }
 
 static void on_deadline(uv_timer_t *timer)
 {
     struct stop *stop = timer->data;
 
-    end_by_force("it took more than 8 s to close", stop->signal);
+    end_by_force("it took more than 8 s to close",
+                 stop->signal ? 128 + stop->signal : 1);
 }
 
 static void on_signal(uv_signal_t *handle, int signal)
@@ -26,11 +27,10 @@ static void on_signal(uv_signal_t *handle, int signal)
     struct stop *stop = handle->data;
 
     if (stop->signal) {
-        end_by_force("a second signal", signal);
+        end_by_force("a second signal", 128 + signal);
     }
     stop->signal = signal;
-    uv_timer_start(&stop->deadline, on_deadline, DEADLINE_MS, 0);
-    stop->on_stop(stop->user);
+    stop_now(stop);
 }
 
 static int watch(struct stop *stop, uv_loop_t *loop, uv_signal_t *handle,
@@ -57,6 +57,15 @@ int stop_init(struct stop *stop, uv_loop_t *loop, stop_fn on_stop, void *user)
     uv_unref((uv_handle_t *)&stop->deadline);
     err = watch(stop, loop, &stop->interrupt, SIGINT);
     return err ? err : watch(stop, loop, &stop->terminate, SIGTERM);
+}
+
+void stop_now(struct stop *stop)
+{
+    if (!stop->stopping) {
+        stop->stopping = 1;
+        uv_timer_start(&stop->deadline, on_deadline, DEADLINE_MS, 0);
+        stop->on_stop(stop->user);
+    }
 }
 
 /* A handle without data was never made. */

@@ -220,8 +220,8 @@ static void joined(struct load *load, struct load_user *user,
                    const struct wire_frame *frame)
 {
     uint64_t group = LOAD_FIRST_GROUP + user->index % load->options.groups;
-    if (user->state != LOAD_JOINING ||
-        frame->data_size != WIRE_TARGET_SIZE || frame->extend_size != 0) {
+    if (user->state != LOAD_JOINING || frame->data_size < WIRE_TARGET_SIZE ||
+        frame->extend_size != 0) {
         lose(load, user, "an answer to a join that makes no sense");
     } else if (wire_get64(frame->data) == 0) {
         lose(load, user, "no room could be had");

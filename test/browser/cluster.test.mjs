@@ -156,7 +156,7 @@ test('a killed process loses its rooms alone, until it is back', async (t) => {
     assert.equal(plain.notices[0].target, plain.target);
     /* They have asked for the room again, in vain, and will do so again. */
     const [refusal] = await Promise.all([plain.join(second),
-        ...[ada, ben].map((page) => banner(page, 'No server has a place'))]);
+        ...[ada, ben].map((page) => banner(page, 'No room can be had'))]);
     assert.equal(refusal, 0n);
 
     await restart();

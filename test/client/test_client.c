@@ -402,6 +402,25 @@ static void comes_back_where_it_was_told(void **state)
     assert_int_equal(f->gateway.connections, 2);
 }
 
+static void stays_where_it_was_told_when_home_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    char text[32];
+
+    gateway_open(&f->other, &f->loop, 0);
+    snprintf(text, sizeof(text), "127.0.0.1:%d", f->other.port);
+    open_client(f);
+    send_come_back(f, 1, text);
+    gateway_close(&f->gateway);
+    wait_for(f, f->opens == 2);
+    gateway_drop(&f->other);
+    wait_for(f, f->opens == 3);
+    assert_int_equal(f->other.connections, 2);
+    /* Once it was asked to leave, and lost; then home did not answer. */
+    assert_int_equal(f->losses, 3);
+    assert_int_equal(f->status, UV_ECONNREFUSED);
+}
+
 static void goes_home_when_nobody_is_where_it_was_told(void **state)
 {
     struct fixture *f = *state;
@@ -612,6 +631,7 @@ int main(void)
         cmocka_unit_test(one_connection_and_no_more_when_asked),
         cmocka_unit_test(comes_back_when_it_was_told),
         cmocka_unit_test(comes_back_where_it_was_told),
+        cmocka_unit_test(stays_where_it_was_told_when_home_is_gone),
         cmocka_unit_test(goes_home_when_nobody_is_where_it_was_told),
         cmocka_unit_test(gives_up_on_a_gateway_that_does_not_answer),
         cmocka_unit_test(gives_up_on_a_gateway_that_falls_silent),

@@ -26,13 +26,13 @@ struct scene {
     char line[256];
 };
 
-static unsigned twelve_seconds(struct domi_registry *registry)
+static unsigned twelve_seconds(const struct domi_registry *registry)
 {
     (void)registry;
     return 12;
 }
 
-static unsigned no_time(struct domi_registry *registry)
+static unsigned no_time(const struct domi_registry *registry)
 {
     (void)registry;
     return 0;

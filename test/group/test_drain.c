@@ -129,8 +129,8 @@ static void the_last_member_to_leave_empties_the_host(void **state)
     domi__group_host_drain(stage->host, 4);
     stage_expect(stage, "");
     domi__group_host_link_down(stage->host, 0);
-    stage_expect(stage, "on_leave 10 reason 3\n"
-                        "on_leave 11 reason 3\n"
+    stage_expect(stage, "on_leave 11 reason 3\n"
+                        "on_leave 10 reason 3\n"
                         "done with link 0\n");
     domi__group_host_user_leave(stage->host, 1, 20, 666);
     stage_expect(stage, "emptied, drain 4\n"

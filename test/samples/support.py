@@ -19,12 +19,18 @@ MAGIC = bytes.fromhex('fb080000')
 HEARTBEAT, EXIT, TO_ZONE, NOTICE = 1, 2, 8, 40
 JOIN, MESSAGE, NAME, HERE, GONE, SPEAKER, GUESTS, LEAVE = range(50, 58)
 CLOSING, ZONE_LOST, LEFT, COME_BACK = 1, 2, 3, 4  # notices
+E_OPTION, E_ZONE_LOST = -20005, -20008
 STOPPING = 7  # a reason
 GROUP = 666
 
 
 def u64(number):
     return struct.pack('<Q', number)
+
+
+def no_room(group, code):
+    """The answer to a join that had no room."""
+    return struct.pack('<QQi', 0, group, code)
 
 
 def frame(kind, data=b'', extend=b''):
@@ -44,16 +50,25 @@ def wait_for(condition, what, seconds=DEADLINE):
         time.sleep(0.01)
 
 
+def environment(**more):
+    """This one's, without the operator's own Consul and secrets."""
+    mine = {name: value for name, value in os.environ.items()
+            if not name.startswith('CONSUL_') and name != 'DOMI_ADMIN_TOKEN'}
+    return mine | more
+
+
 class Program:
     """A sample that runs. Its output is kept, line by line."""
 
-    def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None):
+    def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None,
+                 variables=None):
         path = path or os.path.join(os.environ['DOMI_SAMPLES'], name)
         self.errors = tempfile.TemporaryFile()
         self.lines = []
         self.process = subprocess.Popen(
             [path, *options], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, bufsize=1)
+            stderr=self.errors, text=True, bufsize=1,
+            env=environment(**(variables or {})))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -192,10 +207,10 @@ class User(Connection):
                 return data
 
     def ask(self, group=None):
-        """Asks for a room; the answer, 16 bytes."""
+        """Asks for a room; the answer: 16 bytes, or 20 for none and why."""
         self.send_frame(JOIN, b'' if group is None else u64(group))
         answer = self.until(JOIN)
-        assert len(answer) == 16
+        assert len(answer) == (16 if answer[:8] != bytes(8) else 20)
         return answer
 
     def join(self, group=None):

@@ -59,7 +59,8 @@ class TwoRooms(support.TestCase):
         self.rooms[0].kill()
         lost, kept = self.who_is_told(users)
         group, = struct.unpack('<Q', lost.target[8:])
-        self.assertEqual(lost.ask(group), bytes(8) + u64(group))
+        self.assertEqual(lost.ask(group),
+                         support.no_room(group, support.E_ZONE_LOST))
         self.start_room('--tcp-port', str(self.rooms[0].tcp))
 
         def rejoined():
@@ -89,7 +90,8 @@ class TwoRooms(support.TestCase):
                              '--http-port=0',
                              f'--zone=room=127.0.0.1:{port}').ready()
         user = self.connect(gateway)
-        self.assertEqual(user.ask(), bytes(8) + u64(support.GROUP))
+        self.assertEqual(user.ask(), support.no_room(support.GROUP,
+                                                     support.E_ZONE_LOST))
         self.start_room('--tcp-port', str(port))
         support.wait_for(lambda: user.ask()[:8] != bytes(8), 'the room')
 

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Command lines: help, and what is said when they are wrong."""
 import os
+import re
 import subprocess
 
 import support
 
 SERVERS = ('chat/chat', 'chat/chat-gateway', 'chat/chat-room')
 CLIENT = 'chat/chat-client'
+NO_CONSUL = {'CONSUL_HTTP_ADDR': '127.0.0.1:1'}
 
 
 class Options(support.TestCase):
     def run_program(self, name, *options):
         path = os.path.join(os.environ['DOMI_SAMPLES'], name)
         return subprocess.run([path, *options], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=20,
+                              env=support.environment())
 
     def assert_refused(self, name, *options, says):
         result = self.run_program(name, *options)
@@ -24,15 +27,30 @@ class Options(support.TestCase):
 
     def test_help_names_every_option(self):
         common = ('--host', '--tcp-port', '--http-port', '--name',
-                  '--version', '--id', '--help')
-        for name, more in ((SERVERS[0], ('--web', '--workers')),
-                           (SERVERS[1], ('--web', '--zone')),
-                           (SERVERS[2], ('--workers',))):
+                  '--version', '--id', '--admin-token', '--drain-rate',
+                  '--help')
+        users = ('--web', '--come-back')
+        cluster = ('--zone', '--consul', '--advertise', '--check-interval',
+                   '--damp', '--settle', '--claim-ttl', '--id-prefix',
+                   '--lost-id')
+        for name, more, idle in (
+                (SERVERS[0], users + ('--workers',),
+                 cluster + ('--full-percent',)),
+                (SERVERS[1], users + cluster + ('--full-percent',),
+                 ('--workers',)),
+                (SERVERS[2], cluster + ('--workers',),
+                 users + ('--full-percent',))):
             result = self.run_program(name, '--help')
             self.assertEqual(result.returncode, 0)
             self.assertEqual(result.stderr, '')
+            means, _, nothing = result.stdout.partition('without a meaning')
             for option in common + more:
-                self.assertIn(option, result.stdout)
+                self.assertIn(f'  {option} ' if option != '--help' else option,
+                              means)
+            self.assertEqual(set(nothing.replace('here:', '').split()),
+                             set(idle))
+            for line in result.stdout.splitlines()[1:]:
+                self.assertLess(len(line), 80, line)
         result = self.run_program(CLIENT, '--help')
         self.assertEqual(result.returncode, 0)
         self.assertIn('HOST:PORT TEXT', result.stdout)
@@ -47,19 +65,66 @@ class Options(support.TestCase):
                     ('--tcp-port', ('x', '-1', '65536', '80x', '', ' 80')),
                     ('--http-port', ('99999999999999999999',)),
                     ('--id', ('1023', '-1')), ('--version', ('0', 'new')),
-                    ('--host', ('',))):
+                    ('--host', ('',)), ('--admin-token', ('',)),
+                    ('--drain-rate', ('-1', 'slow', '1000001'))):
                 for value in values:
                     self.assert_refused(name, f'{option}={value}',
                                         says=f'{option}: "{value}"')
         self.assert_refused(SERVERS[0], '--workers=65', says='--workers')
+        for name in SERVERS[1:]:
+            for option, values in (
+                    ('--check-interval', ('0', '0.5', '3601', '')),
+                    ('--damp', ('0',)), ('--settle', ('x',)),
+                    ('--claim-ttl', ('0',)), ('--id-prefix', ('',)),
+                    ('--lost-id', ('', 'Stop', 'ignore')),
+                    ('--consul', ('',)), ('--advertise', ('',))):
+                for value in values:
+                    self.assert_refused(name, f'{option}={value}',
+                                        says=f'{option}: "{value}"')
+        for value in ('gate.example.com', ':80', 'gate:0', 'gate:http',
+                      'g' * 200 + ':80'):
+            for name in SERVERS[:2]:
+                self.assert_refused(name, f'--come-back={value}',
+                                    says='HOST:PORT')
+        for value in ('0', '101', 'all'):
+            self.assert_refused(SERVERS[1], f'--full-percent={value}',
+                                says='a percentage')
 
     def test_zones_are_checked(self):
         for zone in ('room', 'room=', 'room=127.0.0.1', 'room=127.0.0.1:0',
                      '=127.0.0.1:1', 'room=localhost:9999',
                      'room=127.0.0.1:65536'):
             self.assert_refused(SERVERS[1], '--zone', zone, says='--zone')
-        self.assert_refused(SERVERS[1], '--zone=room=127.0.0.1:1',
-                            '--zone=room=127.0.0.1:1', says='once')
+        for name in SERVERS[1:]:
+            self.assert_refused(name, '--zone=room=127.0.0.1:1',
+                                '--zone=room=127.0.0.1:1', says='once')
+
+    def test_consul_and_a_list_exclude_each_other(self):
+        for name in SERVERS[1:]:
+            self.assert_refused(name, '--consul=127.0.0.1:1',
+                                '--zone=room=127.0.0.1:1',
+                                says='--consul: "127.0.0.1:1" is not allowed:'
+                                ' must be left out beside --zone')
+
+    def test_a_list_is_stronger_than_the_environment(self):
+        for name in SERVERS[1:]:
+            self.start(name, '--tcp-port=0', '--http-port=0',
+                       '--zone=room=127.0.0.1:1', variables=NO_CONSUL).ready()
+
+    def test_a_whole_chat_asks_no_consul(self):
+        self.start(SERVERS[0], '--tcp-port=0', '--http-port=0',
+                   variables=NO_CONSUL).ready()
+
+    def test_without_consul_they_wait_and_end_when_asked(self):
+        for name in SERVERS[1:]:
+            for options, variables in (((), NO_CONSUL),
+                                       (('--consul=127.0.0.1:1',), {})):
+                program = self.start(name, '--tcp-port=0', '--http-port=0',
+                                     *options, variables=variables)
+                support.wait_for(
+                    lambda: 'waits for Consul' in program.stderr(), 'a line')
+                self.assertEqual(program.lines, [])
+                self.assert_stops(program)
 
     def test_arguments_that_nobody_asked_for_are_refused(self):
         for name in SERVERS:
@@ -104,13 +169,19 @@ class Options(support.TestCase):
             self.assertNotIn('port -1', result.stderr)
 
     def test_all_take_the_common_options(self):
-        for program in SERVERS:
+        for program, count in zip(SERVERS, (8, 1, 4)):
             started = self.start(
                 program, '--host=127.0.0.1', '--http-port=0', '--tcp-port=0',
                 '--zone=other=127.0.0.1:1', '--name=other', '--version=1',
-                '--workers=1', '--web=.').ready()
-            idle = started.stderr().count('means nothing to this program')
-            self.assertEqual(idle, 2 if program == SERVERS[2] else 1)
+                '--workers=1', '--web=.', '--advertise=127.0.0.1',
+                '--check-interval=2', '--damp=2', '--settle=2',
+                '--claim-ttl=10', '--lost-id=stop', '--admin-token=secret',
+                '--drain-rate=10', '--come-back=gate.example.com:8888',
+                '--full-percent=80').ready()
+            idle = re.findall('--(.*) means nothing to this program',
+                              started.stderr())
+            self.assertEqual(len(idle), count, idle)
+            self.assertNotIn('secret', started.stderr())
 
     def test_services_have_their_names(self):
         for program, service in ((SERVERS[0], 'gateway gate: id'),
@@ -130,7 +201,8 @@ class Options(support.TestCase):
         path = os.path.join(os.environ['DOMI_SAMPLES'], SERVERS[0])
         process = subprocess.Popen([path, '--tcp-port=0', '--http-port=0'],
                                    stdout=subprocess.PIPE, text=True,
-                                   stderr=subprocess.DEVNULL)
+                                   stderr=subprocess.DEVNULL,
+                                   env=support.environment())
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         line = process.stdout.readline()

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-    encode, groupAddress, idBytes, NOTICE, readId, TYPE,
+    encode, ERROR, groupAddress, idBytes, NOTICE, readId, REASON, TYPE,
 } from '../../samples/chat/web/domi.js';
 import { EVENT } from '../../samples/chat/web/events.js';
 import { Conversation } from '../../samples/chat/web/conversation.js';
@@ -19,8 +19,8 @@ const [ADA, BEN] = [10n, 20n];
 function converse(t, url, group = LOBBY) {
     const told = new Queue();
     const tell = {};
-    for (const what of ['joined', 'noRoom', 'zoneLost', 'shownOut', 'here',
-        'arrived', 'renamed', 'gone', 'guests', 'message', 'opened', 'lost']) {
+    for (const what of ['joined', 'noRoom', 'zoneLost', 'moved', 'shownOut',
+        'here', 'arrived', 'renamed', 'gone', 'guests', 'message', 'opened', 'lost']) {
         tell[what] = (...about) => told.push([what, ...about]);
     }
     const conversation = new Conversation(url, { name: 'Ada', group }, tell,
@@ -45,9 +45,12 @@ const speaker = (id) => encode(EVENT.SPEAKER, idBytes(id));
 const answer = (group, zone = ZONE) =>
     encode(EVENT.JOIN, groupAddress(zone, group));
 
-function notice(kind, { target = 0n, group = 0n, text = '' }) {
+function notice(kind,
+    { reason = 0, wait = 0, target = 0n, group = 0n, text = '' }) {
     const data = Buffer.alloc(24 + text.length);
     data.writeUInt16LE(kind, 0);
+    data.writeUInt16LE(reason, 2);
+    data.writeUInt32LE(wait, 4);
     data.set(groupAddress(target, group), 8);
     data.write(text, 24);
     return encode(TYPE.NOTICE, data);
@@ -153,6 +156,42 @@ test('joins again after the zone was lost', async (t) => {
     await next('joined');
 });
 
+test('follows a room that moves, after its wait, with its name', async (t) => {
+    const { conversation, session, next, told } = await together(t);
+    const before = performance.now();
+    session.write(notice(NOTICE.LEFT, { reason: REASON.DRAINING, wait: 150,
+        target: ZONE, group: LOBBY }));
+    assert.deepEqual(await next('moved'), [150]);
+    assert.equal(conversation.isJoined, false);
+    await letIn(session, LOBBY);
+    assert.ok(performance.now() - before >= 145);
+    await next('joined');
+    session.write(here([ADA, 'Ada']));
+    await next('here');
+    assert.equal(told.length, 0);
+});
+
+test('need not wait for a room that moves when told to try', async (t) => {
+    const { conversation, session, next } = await together(t);
+    session.write(notice(NOTICE.LEFT, { reason: REASON.DRAINING,
+        wait: 0xffffffff, target: ZONE, group: LOBBY }));
+    await next('moved');
+    conversation.retry();
+    await letIn(session, LOBBY);
+    await next('joined');
+});
+
+test('is back in its room after the gateway sent it away', async (t) => {
+    const { session, next, gateway } = await together(t);
+    session.write(notice(NOTICE.COME_BACK, { reason: REASON.DRAINING,
+        wait: 20 }));
+    session.end();
+    const [, wait] = await next('lost');
+    assert.ok(wait <= 22);
+    await letIn(await gateway.session(), LOBBY);
+    await next('joined');
+});
+
 test('asks again if the connection is lost before the answer', async (t) => {
     const gateway = await startGateway(t);
     const { next } = converse(t, gateway.url);
@@ -179,12 +218,28 @@ test('asks again until there is room', async (t) => {
     const session = await gateway.session();
     await session.next(EVENT.JOIN);
     session.write(answer(LOBBY, 0n));
-    const [wait] = await next('noRoom');
+    const [wait, code] = await next('noRoom');
     assert.ok(wait >= 500 && wait <= 1000);
+    assert.equal(code, 0);
     assert.equal(conversation.isJoined, false);
     conversation.retry();
     await letIn(session, LOBBY);
     await next('joined');
+});
+
+test('tells why there is no room', async (t) => {
+    const gateway = await startGateway(t);
+    const { conversation, next } = converse(t, gateway.url);
+    const session = await gateway.session();
+    for (const code of [ERROR.FULL, -12]) {
+        await session.next(EVENT.JOIN);
+        const why = Buffer.alloc(4);
+        why.writeInt32LE(code);
+        session.write(encode(EVENT.JOIN,
+            Buffer.concat([groupAddress(0n, LOBBY), why])));
+        assert.equal((await next('noRoom'))[1], code);
+        conversation.retry();
+    }
 });
 
 test('stays out when shown out, until it enters again', async (t) => {
@@ -220,11 +275,14 @@ test('gives a new name to the room', async (t) => {
     assert.equal(Buffer.from(data).toString(), 'Countess');
 });
 
-test('does not believe an answer that is cut short', async (t) => {
+test('does not believe an answer of a wrong size', async (t) => {
     const gateway = await startGateway(t);
     const { next } = converse(t, gateway.url);
-    const session = await gateway.session();
-    await session.next(EVENT.JOIN);
-    session.write(encode(EVENT.JOIN, new Uint8Array(15)));
-    assert.equal((await next('lost'))[0].code, 'bad-frame');
+    const place = Buffer.concat([groupAddress(ZONE, LOBBY), Buffer.alloc(4)]);
+    for (const data of [new Uint8Array(15), new Uint8Array(19), place]) {
+        const session = await gateway.session();
+        await session.next(EVENT.JOIN);
+        session.write(encode(EVENT.JOIN, data));
+        assert.equal((await next('lost'))[0].code, 'bad-frame');
+    }
 });

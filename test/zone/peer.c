@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "frame/frame.h"
+
 /* ---- the zone ------------------------------------------------------------ */
 
 static void on_log(enum domi_log_level level, const char *line, void *user)
@@ -27,12 +29,11 @@ static void on_log(enum domi_log_level level, const char *line, void *user)
 static void on_joining(struct domi_group *group, struct domi_user sender,
                        const struct domi_frame *frame, void *user)
 {
-    struct domi_user joining = {domi_get_u64(frame->data),
-                                domi_get_u64(frame->data + 8)};
-
     (void)user;
-    if (domi_user_is_gateway(sender)) {
-        domi_group_add(group, joining);
+    if (domi_user_is_gateway(sender) && frame->data_size == 16) {
+        domi_group_add(group,
+                       (struct domi_user){domi_get_u64(frame->data),
+                                          domi_get_u64(frame->data + 8)});
     }
 }
 
@@ -89,6 +90,18 @@ static int on_group(struct domi_zone *zone, struct domi_group *group,
         fixture->setup(fixture, group);
     }
     return domi_group_id(group) < GROUPS_MAX ? 0 : -1;
+}
+
+unsigned fixture_logged(const struct fixture *fixture, const char *text)
+{
+    const char *at = fixture->log;
+    unsigned count = 0;
+
+    while ((at = strstr(at, text))) {
+        at++;
+        count++;
+    }
+    return count;
 }
 
 struct domi_zone_options fixture_options(struct fixture *fixture)
@@ -207,8 +220,10 @@ void peer_close(struct peer *peer)
 {
     close(peer->fd);
     free(peer->in);
+    free(peer->last);
     peer->fd = -1;
     peer->in = NULL;
+    peer->last = NULL;
 }
 
 /* Sends as much as goes now; true when all has gone. */
@@ -314,6 +329,68 @@ size_t peer_wait_frame(struct peer *peer)
     fixture_wait(peer->fixture, has(peer, size));
     assert_true(peer->size >= size);
     return size;
+}
+
+struct domi_frame peer_next(struct peer *peer)
+{
+    size_t size = peer_wait_frame(peer);
+    struct domi_frame frame;
+
+    peer->last = realloc(peer->last, size);
+    assert_non_null(peer->last);
+    memcpy(peer->last, peer->in, size);
+    peer_drop(peer, size);
+    assert_int_equal(domi_frame_decode(peer->last, size, 1 << 20, &frame),
+                     size);
+    assert_int_equal(domi__frame_check(&frame, DOMI__ZONE_TO_GATEWAY),
+                     DOMI_REASON_NONE);
+    return frame;
+}
+
+void peer_hello(struct peer *peer, uint32_t features)
+{
+    uint8_t data[DOMI__HELLO_SIZE] = {DOMI__HELLO_VERSION};
+    uint8_t extend[16] = {0};
+    uint8_t bytes[64];
+    struct domi_frame answer;
+
+    domi_put_u32(data + 4, features);
+    domi_put_u64(extend + 8, DOMI__HELLO_GROUP);
+    peer_send(peer, bytes,
+              domi_frame_encode(bytes, DOMI__FRAME_HELLO, data, sizeof(data),
+                                extend, sizeof(extend)));
+    answer = peer_next(peer);
+    assert_int_equal(answer.type, DOMI__FRAME_HELLO_ANSWER);
+    assert_int_equal(domi_get_u32(answer.data + 4), features);
+    assert_int_equal(domi_get_u64(answer.data + 8),
+                     domi_zone_id(peer->fixture->zone));
+}
+
+void peer_expect_group(struct peer *peer, uint16_t type, uint64_t group,
+                       uint64_t number)
+{
+    struct domi_frame frame = peer_next(peer);
+
+    assert_int_equal(frame.type, type);
+    if (type == DOMI__FRAME_GROUP_CLOSED) {
+        assert_int_equal(domi_get_u64(frame.extend), group);
+        assert_int_equal(domi_get_u16(frame.extend + 8), number);
+        return;
+    }
+    assert_int_equal(domi_get_u64(frame.data), group);
+    if (type == DOMI__FRAME_PLACED) {
+        assert_int_equal(domi_get_u64(frame.data + 8), number);
+    } else {
+        assert_int_equal(frame.data_size, 8);
+    }
+}
+
+void peer_expect_nothing(struct peer *peer)
+{
+    static const uint8_t heartbeat[8] = {8, 0, 0, 0, 0, 0, 1, 0};
+
+    peer_send(peer, heartbeat, sizeof(heartbeat));
+    peer_expect(peer, heartbeat, sizeof(heartbeat));
 }
 
 void peer_expect_rest(struct peer *peer)

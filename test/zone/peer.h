@@ -51,8 +51,12 @@ struct peer {
     uint64_t id; /* of the link */
     uint8_t *in; /* received and not yet expected */
     size_t size;
+    uint8_t *last; /* the frame that was taken last */
     bool ended; /* the zone has closed the connection */
 };
+
+/* The log's lines that hold this text. */
+unsigned fixture_logged(const struct fixture *fixture, const char *text);
 
 /* The options that tests begin with: a free port, and the chat's groups. */
 struct domi_zone_options fixture_options(struct fixture *fixture);
@@ -103,6 +107,20 @@ void peer_expect_hex(struct peer *peer, const char *hex);
 
 /* Waits for a whole frame and returns its size; it is at peer->in. */
 size_t peer_wait_frame(struct peer *peer);
+
+/* Says hello with these features, and waits for the answer. */
+void peer_hello(struct peer *peer, uint32_t features);
+
+/* Waits for the next frame, and takes it; valid until the next call. */
+struct domi_frame peer_next(struct peer *peer);
+
+/* Waits for the next frame, which is one of the directory that names a group:
+   PLACED, GROUP_CLOSED, or GROUPS with one. */
+void peer_expect_group(struct peer *peer, uint16_t type, uint64_t group,
+                       uint64_t number);
+
+/* Nothing more has come: a heartbeat is answered at once. */
+void peer_expect_nothing(struct peer *peer);
 
 /* Takes the first `size` bytes away. */
 void peer_drop(struct peer *peer, size_t size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The chat's page: what its parts show, and what a reader can do. */
 
-import { NOTICE } from './domi.js';
+import { ERROR, NOTICE } from './domi.js';
 import {
     byteLength, groupOf, LOBBY, MESSAGE_LIMIT, NAME_LIMIT, roomName, tidy,
     wellFormed,
@@ -91,9 +91,24 @@ function showZoneLost() {
     cutOff('lost', 'The server of this room was lost. Joining again…');
 }
 
-function showNoRoom(wait) {
-    cutOff('lost', 'No server has a place for this room just now.',
-        { wait, action: tryNow });
+function showMoved() {
+    standing = 'lost';
+    note('This room moves to another server');
+    cutOff('lost', 'This room moves to another server. Joining again…');
+}
+
+function showNoRoom(wait, code) {
+    cutOff('lost', code === ERROR.FULL ? 'All rooms are full just now.'
+        : 'No room can be had just now.', { wait, action: tryNow });
+}
+
+/* What the gateway says of its own accord explains the loss that follows. */
+function hearNotice({ notice, text }) {
+    if (notice === NOTICE.CLOSING) {
+        farewell = text;
+    } else if (notice === NOTICE.COME_BACK) {
+        farewell = 'This server is being replaced. Changing to another…';
+    }
 }
 
 function showShownOut(text) {
@@ -433,11 +448,10 @@ function start() {
             joined: showJoined,
             lost: showLost,
             zoneLost: showZoneLost,
+            moved: showMoved,
             noRoom: showNoRoom,
             shownOut: showShownOut,
-            notice: ({ notice, text }) => {
-                farewell = notice === NOTICE.CLOSING ? text : farewell;
-            },
+            notice: hearNotice,
             here: showPeople,
             guests: showGuests,
             arrived: (person) => noteAbout(person, 'joined'),

@@ -4,11 +4,12 @@
  *
  * The way in: connected, ask to join, joined, give the name, told who is
  * here. From there: enter() another room; the zone or the connection is lost,
- * and the way in begins anew; the room shows this person out.
+ * or the room moves to another zone, and the way in begins anew; the room shows
+ * this person out.
  */
 
 import {
-    after, connect, DomiError, idBytes, NOTICE, readId,
+    after, connect, DomiError, idBytes, NOTICE, readCode, readId, REASON,
 } from './domi.js';
 import {
     decodeText, EVENT, LOBBY_GROUP, readGuests, readPeople,
@@ -16,12 +17,16 @@ import {
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 10000;
+/* What a gateway may ask for while a room moves; it asks for 5 s at most. */
+const LONGEST_MOVE = 60000;
 
 /**
  * What a conversation tells, each optional:
  * - joined(): in the room; who is here follows
- * - noRoom(wait): no zone has room for it; the next try follows in `wait` ms
+ * - noRoom(wait, code): no zone has room for it; the next try follows in `wait`
+ *   ms; `code` says why, see ERROR, or is 0
  * - zoneLost(): the zone is gone; joining again
+ * - moved(wait): the room moves to another zone; joining again in `wait` ms
  * - shownOut(text): no longer a member; enter() to try again
  * - here(people, self): the list so far; `self` is an id
  * - arrived(person), renamed(person, old), gone(person): it changed so
@@ -145,8 +150,13 @@ export class Conversation {
         } else if (notice.notice === NOTICE.LEFT
             && notice.group === readId(here, 8)) {
             this.#forget();
-            this.#group = null;
-            this.#tell.shownOut?.(notice.text);
+            if (notice.reason === REASON.DRAINING) {
+                this.#askLater(notice.wait);
+                this.#tell.moved?.(notice.wait);
+            } else {
+                this.#group = null;
+                this.#tell.shownOut?.(notice.text);
+            }
         }
     }
 
@@ -161,22 +171,27 @@ export class Conversation {
         this.#asking = this.#connection.send(EVENT.JOIN, group);
     }
 
+    #askLater(wait) {
+        this.#cancelRetry = this.#after(Math.min(wait, LONGEST_MOVE),
+            () => this.#ask());
+    }
+
     #answered(data) {
-        if (data.length !== 16) {
+        const noRoom = readId(data) === 0n;
+        if (data.length !== 16 && !(noRoom && data.length === 20)) {
             throw new DomiError('bad-frame',
-                'an answer to a join is not 16 bytes');
+                `an answer to a join has ${data.length} bytes`);
         }
         if (!this.#asking) {
             return;
         }
         this.#asking = false;
-        const noRoom = readId(data) === 0n;
         if (readId(data, 8) !== this.#group) {
             this.#address = noRoom ? null : data;
             this.#leave();
             this.#ask();
         } else if (noRoom) {
-            this.#waitForRoom();
+            this.#waitForRoom(data.length === 20 ? readCode(data, 16) : 0);
         } else {
             this.#tries = 0;
             this.#address = data;
@@ -185,12 +200,12 @@ export class Conversation {
         }
     }
 
-    #waitForRoom() {
+    #waitForRoom(code) {
         const whole = Math.min(FIRST_WAIT * 2 ** this.#tries, LONGEST_WAIT);
         const wait = whole * (0.5 + Math.random() / 2);
         this.#tries += 1;
-        this.#cancelRetry = this.#after(wait, () => this.#ask());
-        this.#tell.noRoom?.(wait);
+        this.#askLater(wait);
+        this.#tell.noRoom?.(wait, code);
     }
 
     #leave() {

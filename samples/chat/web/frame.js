@@ -11,6 +11,12 @@ export const NOTICE = Object.freeze({
     CLOSING: 1, ZONE_LOST: 2, LEFT: 3, COME_BACK: 4,
 });
 
+/** The reasons in notices that call for something to be done. */
+export const REASON = Object.freeze({ DRAINING: 28 });
+
+/** The codes of domi's errors that people are told of. */
+export const ERROR = Object.freeze({ FULL: -20016 });
+
 /** The first bytes that a client sends; not a frame. */
 export const MAGIC = Uint8Array.of(0xfb, 0x08, 0x00, 0x00);
 
@@ -79,6 +85,20 @@ export function readId(bytes, offset = 0) {
         throw new DomiError('bad-frame', 'an id is cut short');
     }
     return view(bytes).getBigUint64(offset, true);
+}
+
+/**
+ * The code of an error that starts at `offset` of some bytes.
+ * @param {Uint8Array} bytes
+ * @param {number} [offset]
+ * @returns {number}
+ * @throws {DomiError} 'bad-frame': fewer than 4 bytes there
+ */
+export function readCode(bytes, offset = 0) {
+    if (bytes.length - offset < 4) {
+        throw new DomiError('bad-frame', 'a code is cut short');
+    }
+    return view(bytes).getInt32(offset, true);
 }
 
 /**
