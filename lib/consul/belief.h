@@ -4,7 +4,7 @@
 #define DOMI_CONSUL_BELIEF_H
 
 #include "consul/entries.h"
-#include "cluster/registry.h"
+#include "cluster/cluster.h"
 
 /*
  * Consul's word is not taken at once where haste does harm:
