@@ -65,9 +65,9 @@ static void cancel(struct domi_registry *registry, struct domi__place *place)
     real->kind->cancel(real, place);
 }
 
-static unsigned stale_s(struct domi_registry *registry)
+static unsigned stale_s(const struct domi_registry *registry)
 {
-    return hand_of(registry)->stale_s;
+    return DOMI__CONTAINER(registry, const struct hand, base)->stale_s;
 }
 
 void hand_open(struct hand *hand, struct domi_registry *real)
