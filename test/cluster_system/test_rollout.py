@@ -27,9 +27,9 @@ class Rollout(stand.TestCase):
 
     def start_new(self):
         room = self.room(self.agent, '--version', '2')
+        within(lambda: self.version() == b'2', 'the version to be raised')
         within(lambda: all(map(self.drains, self.rooms)),
                'the old rooms to drain', 2)
-        self.assertEqual(self.version(), b'2')
         return room
 
     def test_users_stay_and_newcomers_meet_the_new_version(self):
@@ -74,8 +74,14 @@ class Rollout(stand.TestCase):
         self.assert_history()
 
     def test_a_new_version_that_is_taken_away_leaves_somebody_to_serve(self):
-        new = self.start_new()
-        self.assert_stops(new)
+        self.assert_stops(self.start_new())
+        self.assert_old_ones_serve()
+
+    def test_a_new_version_that_crashes_later_leaves_somebody_to_serve(self):
+        self.start_new().kill()
+        self.assert_old_ones_serve()
+
+    def assert_old_ones_serve(self):
         self.newcomers()
         self.talk_on(2)
         self.newcomers()
