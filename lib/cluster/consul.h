@@ -40,7 +40,7 @@ struct domi__consul_health {
     struct {
         uint64_t hash; /* 0: unused */
         uint64_t ms;
-    } complaints[8]; /* the texts that were logged last */
+    } complaints[32]; /* the texts that were logged last */
     unsigned next_complaint;
 };
 

@@ -141,19 +141,20 @@ static void ask_next(struct domi__consul_query *query)
     struct domi__consul_request request = {.method = "GET",
                                            .wants_json = true,
                                            .timeout_ms = BLOCKED_LIMIT_MS};
+    char mark = strchr(query->path, '?') ? '&' : '?';
     char since[96] = "";
     char *path;
 
     if (query->hash[0]) {
-        snprintf(since, sizeof(since), "hash=%s&wait=%us", query->hash, WAIT_S);
+        snprintf(since, sizeof(since), "%chash=%s&wait=%us", mark, query->hash,
+                 WAIT_S);
     } else if (query->index > 0) {
-        snprintf(since, sizeof(since), "index=%" PRIu64 "&wait=%us",
+        snprintf(since, sizeof(since), "%cindex=%" PRIu64 "&wait=%us", mark,
                  query->index, WAIT_S);
     } else {
         request.timeout_ms = DOMI__CONSUL_LIMIT_MS;
     }
-    if (asprintf(&path, "%s%c%s", query->path,
-                 strchr(query->path, '?') ? '&' : '?', since) < 0) {
+    if (asprintf(&path, "%s%s", query->path, since) < 0) {
         fail_unsent(&query->ask);
         return;
     }

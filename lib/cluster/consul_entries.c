@@ -181,8 +181,9 @@ static void read_meta(struct domi__consul_entry *entry,
     entry->version = read_number(meta, "version", VERSION_MAX, out, name);
     if (state && strcmp(state, "drain") == 0) {
         entry->draining = true;
-    } else if (item && !(state && (!*state || strcmp(state, "up") == 0))) {
-        add_fault(out, name, "its state is not known, and is taken as \"up\"");
+    } else if (item && !(state && (!*state || strcmp(state, "serve") == 0))) {
+        add_fault(out, name,
+                  "its state is not known, and is taken as \"serve\"");
     }
 }
 

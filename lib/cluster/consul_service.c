@@ -184,6 +184,12 @@ static void ask_after(struct domi__consul_service *service, uint64_t ms)
                       on_ask_timer);
 }
 
+/* Once may be chance, as when a connection ends. */
+static bool is_unreadable(const struct domi__consul_service *service)
+{
+    return service->failures > 1 && service->is_unheard;
+}
+
 static void fail(struct domi__consul_service *service, bool is_unheard,
                  const char *why)
 {
@@ -191,6 +197,9 @@ static void fail(struct domi__consul_service *service, bool is_unheard,
     service->failures++;
     service->is_unheard = is_unheard;
     snprintf(service->fault, sizeof(service->fault), "%s", why);
+    if (is_unreadable(service) && !service->consul->health.is_silent) {
+        domi__consul_complain(service->consul, why);
+    }
     domi__consul_belief_miss(&service->belief);
     wait_for_belief(service);
     ask_after(service, domi__consul_wait_ms(service->failures));
@@ -424,7 +433,7 @@ const char *domi__consul_services_fault(const struct domi__consul *consul)
         const struct domi__consul_service *service =
             service_of((struct domi__list *)node);
 
-        if (service->failures > 1 && service->is_unheard) {
+        if (is_unreadable(service)) {
             return service->fault;
         }
     }

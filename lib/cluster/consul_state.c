@@ -61,7 +61,7 @@ void domi__consul_complain(struct domi__consul *consul, const char *text)
     }
     health->complaints[at].hash = hash;
     health->complaints[at].ms = now;
-    domi__log_peer(&consul->log, DOMI_LOG_WARNING, "consul: %s", text);
+    domi__log(&consul->log, DOMI_LOG_WARNING, "consul: %s", text);
 }
 
 /* ---- the state ----------------------------------------------------------- */

@@ -138,7 +138,11 @@ static size_t on_header(char *line, size_t one, size_t size, void *user)
 
     (void)one;
     transfer->heard_ms = now_ms();
-    if (is_header(line, size, "X-Consul-Index", &value, &value_size)) {
+    if (size > 5 && memcmp(line, "HTTP/", 5) == 0) {
+        /* An interim reply may have come before this one. */
+        transfer->index = 0;
+        transfer->reply.content_hash[0] = '\0';
+    } else if (is_header(line, size, "X-Consul-Index", &value, &value_size)) {
         transfer->index = domi__consul_index(value, value_size);
     } else if (is_header(line, size, "X-Consul-ContentHash", &value,
                          &value_size)) {
@@ -251,6 +255,9 @@ static void set_manners(struct domi__consul_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    /* What is announced is refused at once, the rest by on_body. */
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)DOMI__CONSUL_BODY_LIMIT);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);

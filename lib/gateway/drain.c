@@ -100,15 +100,19 @@ static void end(struct domi_gateway *gateway)
     }
 }
 
-/* The port is the one that others know. */
-static void reopen(struct domi_gateway *gateway)
+/* The port is the one that others know: no other will do. */
+static int reopen(struct domi_gateway *gateway)
 {
     int port = gateway->membership.self.tcp_port;
+    int err = 0;
 
-    if (port != 0 && !gateway->tcp &&
-        domi__gateway_listen_tcp(gateway, port)) {
+    if (port != 0 && !gateway->tcp) {
+        err = domi__gateway_listen_tcp(gateway, port);
+    }
+    if (err) {
         start_timer(gateway, REOPEN_MS);
     }
+    return err;
 }
 
 static void on_step(struct domi__timer *timer)
@@ -171,6 +175,8 @@ void domi__gateway_drain_begin(struct domi_gateway *gateway, bool asked)
 
 void domi__gateway_drain_call_off(struct domi_gateway *gateway)
 {
+    int err;
+
     if (!gateway->drain.active || gateway->drain.asked) {
         return;
     }
@@ -179,7 +185,14 @@ void domi__gateway_drain_call_off(struct domi_gateway *gateway)
               "gateway %s: drains no more: no newer version is in force",
               gateway->options.name);
     set_draining(gateway, false);
-    reopen(gateway);
+    err = reopen(gateway);
+    if (err) {
+        domi__log(&gateway->log, DOMI_LOG_ERROR,
+                  "cannot listen for users on %s port %d again: %s; trying "
+                  "until it can",
+                  gateway->options.host, gateway->membership.self.tcp_port,
+                  domi_strerror(err));
+    }
 }
 
 int domi_gateway_drain(struct domi_gateway *gateway)

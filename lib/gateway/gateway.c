@@ -102,12 +102,18 @@ static struct domi__listen listen_of(struct domi_gateway *gateway, int port)
 int domi__gateway_listen_tcp(struct domi_gateway *gateway, int port)
 {
     const struct domi__listen listen = listen_of(gateway, port);
-    int err = domi__tcp_listen(&gateway->tcp, &listen);
+
+    return domi__tcp_listen(&gateway->tcp, &listen);
+}
+
+static int listen_tcp(struct domi_gateway *gateway, int port)
+{
+    int err = domi__gateway_listen_tcp(gateway, port);
 
     if (err) {
         domi__log(&gateway->log, DOMI_LOG_ERROR,
-                  "cannot listen for users on %s port %d: %s", listen.host,
-                  port, domi_strerror(err));
+                  "cannot listen for users on %s port %d: %s",
+                  gateway->options.host, port, domi_strerror(err));
     }
     return err;
 }
@@ -141,7 +147,7 @@ static int listen_all(struct domi_gateway *gateway)
     int err = 0;
 
     if (tcp_port != 0) {
-        err = domi__gateway_listen_tcp(gateway, listen_port(tcp_port));
+        err = listen_tcp(gateway, listen_port(tcp_port));
     }
     if (err == 0 && http_port != 0) {
         err = listen_http(gateway, listen_port(http_port));

@@ -144,7 +144,7 @@ int domi__gateway_options_check(struct domi_gateway *gateway);
 
 /* gateway.c */
 
-/* 0, or a libuv code after a line in the log. */
+/* 0 or a libuv code. */
 int domi__gateway_listen_tcp(struct domi_gateway *gateway, int port);
 
 /* Stops listening, unless that is done. */

@@ -63,25 +63,28 @@ static void on_beat(uv_timer_t *timer)
     world->beat_ns = now;
 }
 
-void world_init(struct world *world, const char *url, const char *token)
+void world_init(struct world *world)
 {
-    const struct domi_consul_options options = {
-        .url = url,
-        .token = token,
-        .damp_ms = DAMP_MS,
-        .settle_ms = SETTLE_MS,
-        .on_state = on_state,
-        .log = on_line,
-        .user = world,
-    };
-
     memset(world, 0, sizeof(*world));
     fixture_init(&world->fixture);
     world->beat.data = world;
     uv_timer_init(&world->fixture.uv, &world->beat);
     uv_timer_start(&world->beat, on_beat, 1, 1);
+}
+
+void world_connect(struct world *world, struct domi_consul_options options)
+{
+    options.on_state = on_state;
+    options.log = on_line;
+    options.user = world;
     world->registry = domi_registry_consul_new(&options);
     assert_non_null(world->registry);
+}
+
+void world_init_with(struct world *world, struct domi_consul_options options)
+{
+    world_init(world);
+    world_connect(world, options);
 }
 
 void world_fini(struct world *world)

@@ -8,9 +8,6 @@
 
 #include "cluster/registry.h"
 
-#define DAMP_MS 1500
-#define SETTLE_MS 400
-
 /* A registry on a loop. */
 struct world {
     struct fixture fixture;
@@ -25,8 +22,14 @@ struct world {
     uint64_t longest_gap_ns; /* between two of its beats */
 };
 
-/* `token` may be NULL. */
-void world_init(struct world *world, const char *url, const char *token);
+/* A loop, and no registry yet. */
+void world_init(struct world *world);
+
+/* A registry with these options, whose calls it sets. */
+void world_connect(struct world *world, struct domi_consul_options options);
+
+/* Both. */
+void world_init_with(struct world *world, struct domi_consul_options options);
 
 /* Frees the registry and checks that nothing is left over. */
 void world_fini(struct world *world);

@@ -27,7 +27,7 @@
     "\"ID\":" id ",\"Service\":\"room\",\"Address\":" address ",\"Port\":" port
 #define GOOD                                                                   \
     SERVICE("\"7\"", "\"10.0.0.7\"", "9999") ",\"CreateIndex\":42,"            \
-    "\"Meta\":{\"http_port\":\"8090\",\"version\":\"3\",\"state\":\"up\"}"
+    "\"Meta\":{\"http_port\":\"8090\",\"version\":\"3\",\"state\":\"serve\"}"
 
 static struct domi__consul_entries *read_text(const char *text)
 {
@@ -411,7 +411,7 @@ static char *largest_answer(void)
             "\"ModifyIndex\":7},\"Service\":{\"ID\":\"%d\","
             "\"Service\":\"room\",\"Tags\":[\"domi\"],"
             "\"Address\":\"10.0.%d.%d\",\"Meta\":{\"http_port\":\"8090\","
-            "\"state\":\"up\",\"version\":\"1\"},\"Port\":%d,\"Weights\":"
+            "\"state\":\"serve\",\"version\":\"1\"},\"Port\":%d,\"Weights\":"
             "{\"Passing\":1,\"Warning\":1},\"EnableTagOverride\":false,"
             "\"Proxy\":{\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{},"
             "\"CreateIndex\":%d,\"ModifyIndex\":%d},\"Checks\":[{"

@@ -9,11 +9,26 @@
 
 #include "../consul/agent.h"
 
+#define DAMP_MS 1500
+#define SETTLE_MS 400
+
 static struct agent agent;
 static struct world world;
 static struct watcher room;
 
 /* ---- the stand ----------------------------------------------------------- */
+
+static void connect_world(const char *token)
+{
+    const struct domi_consul_options options = {
+        .url = agent.url,
+        .token = token,
+        .damp_ms = DAMP_MS,
+        .settle_ms = SETTLE_MS,
+    };
+
+    world_init_with(&world, options);
+}
 
 static void start(bool dev)
 {
@@ -21,7 +36,7 @@ static void start(bool dev)
 
     agent_start(&agent, &options);
     memset(&room, 0, sizeof(room));
-    world_init(&world, agent.url, NULL);
+    connect_world(NULL);
 }
 
 static void finish(void)
@@ -274,6 +289,7 @@ static void goes_on_with_what_it_knew_while_the_agent_is_gone(void **state)
     add_node(0, "");
     add_node(1, "");
     watch_room();
+    wait_for_the_pause();
     agent_kill(&agent);
     TIME("killed, stale", 1500, world.state == DOMI_REGISTRY_STALE);
     assert_true(strlen(world.reason) > 0);
@@ -374,7 +390,7 @@ static void start_with_acl(const char *token)
 
     agent_start(&agent, &options);
     memset(&room, 0, sizeof(room));
-    world_init(&world, agent.url, token);
+    connect_world(token);
     add_node(0, "");
 }
 

@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 #define FIRST_PORT 18500 /* below the ports that the system gives away */
-#define PORTS 3
+#define PORTS 4
+#define HCL_SIZE 2048
 #define READY_S 60
 #define ANSWER_S 10
 #define LOOK_AGAIN_NS 10000000
@@ -205,8 +206,43 @@ static void print_log(const struct agent *agent)
     }
 }
 
+/* Copies the configuration with its @NAMES@ replaced. */
+static void fill_in(const struct agent *agent, char *out)
+{
+    char https[16];
+    const struct {
+        const char *name;
+        const char *value;
+    } names[] = {
+        {"@DIR@", agent->dir}, {"@HOST@", agent->host}, {"@HTTPS@", https}};
+    const char *in = agent->options.hcl;
+    size_t size = 0;
+
+    snprintf(https, sizeof(https), "%d", agent->port + 3);
+    while (*in) {
+        const char *value = NULL;
+
+        for (size_t i = 0; i < 3 && !value; i++) {
+            size_t length = strlen(names[i].name);
+
+            if (strncmp(in, names[i].name, length) == 0) {
+                value = names[i].value;
+                in += length;
+            }
+        }
+        if (value) {
+            size += (size_t)snprintf(out + size, HCL_SIZE - size, "%s", value);
+        } else {
+            out[size++] = *in++;
+        }
+        assert_true(size < HCL_SIZE);
+    }
+    out[size] = '\0';
+}
+
 static void spawn_agent(struct agent *agent)
 {
+    char hcl[HCL_SIZE];
     char bind[32], client[32], http[32], server[32], serf[32], node[40];
     char data[80];
     const char *arguments[ARGUMENTS] = {
@@ -245,7 +281,8 @@ static void spawn_agent(struct agent *agent)
     }
     if (agent->options.hcl) {
         arguments[count++] = "-hcl";
-        arguments[count++] = agent->options.hcl;
+        fill_in(agent, hcl);
+        arguments[count++] = hcl;
     }
     agent->pid = spawn(agent, arguments);
 }
@@ -334,12 +371,15 @@ static void choose_address(struct agent *agent)
              64 + (pid >> 16) % 128, (pid >> 8) % 256, pid % 256);
     agent->port = FIRST_PORT;
     while (!is_free(agent, agent->port) || !is_free(agent, agent->port + 1) ||
-           !is_free(agent, agent->port + 2)) {
+           !is_free(agent, agent->port + 2) ||
+           !is_free(agent, agent->port + 3)) {
         agent->port += PORTS;
         assert_true(agent->port < FIRST_PORT + 1000);
     }
     snprintf(agent->url, sizeof(agent->url), "http://%s:%d", agent->host,
              agent->port);
+    snprintf(agent->https_url, sizeof(agent->https_url), "https://%s:%d",
+             agent->host, agent->port + 3);
 }
 
 void agent_start(struct agent *agent, const struct agent_options *options)
@@ -352,6 +392,9 @@ void agent_start(struct agent *agent, const struct agent_options *options)
              temporary && strlen(temporary) < 32 ? temporary : "/tmp");
     assert_non_null(mkdtemp(agent->dir));
     choose_address(agent);
+    if (options->prepare) {
+        options->prepare(agent);
+    }
     spawn_agent(agent);
     wait_until_ready(agent);
 }

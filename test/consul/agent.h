@@ -16,20 +16,28 @@
  * It dies with the test, whichever way that ends. All functions fail the test
  * when they cannot do what they say.
  */
+struct agent;
+
 struct agent_options {
-    bool dev;        /* keeps all in memory: a restart forgets it */
-    const char *hcl; /* more configuration; or NULL */
+    bool dev; /* keeps all in memory: a restart forgets it */
+    /* More configuration, or NULL. @DIR@, @HOST@ and @HTTPS@ in it become the
+       agent's directory, its address, and a port for HTTPS. */
+    const char *hcl;
     const char
         *token; /* for the helpers below, where there are ACLs; or NULL */
+    /* Called before the agent starts first, to put files into its directory;
+       or NULL. */
+    void (*prepare)(const struct agent *agent);
 };
 
 struct agent {
     struct agent_options options;
     pid_t pid; /* 0: it does not run */
     char host[16];
-    int port; /* HTTP; RPC and serf have the next two */
+    int port; /* HTTP; RPC, serf and HTTPS have the next three */
     char url[64];
-    char dir[64]; /* data, log, and what a test wants to put there */
+    char https_url[64]; /* where `hcl` makes it listen for that */
+    char dir[64];       /* data, log, and what a test wants to put there */
 };
 
 /* Starts it and waits until it leads and takes sessions. */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Who a browser believes to be talking to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http/http.h"
+
+static void an_origin_is_of_a_host(void **state)
+{
+    (void)state;
+    assert_true(domi__http_is_same_host("http://h", "h"));
+    assert_true(domi__http_is_same_host("HTTPS://H:8443", "h:8443"));
+    assert_false(domi__http_is_same_host("http://h:80", "h"));
+    assert_false(domi__http_is_same_host("http://hh", "h"));
+    assert_false(domi__http_is_same_host("ftp://h", "h"));
+    assert_false(domi__http_is_same_host("null", "null"));
+    assert_false(domi__http_is_same_host("", ""));
+}
+
+static void addresses_and_localhost_are_local(void **state)
+{
+    static const char *const local[] = {
+        "127.0.0.1", "127.0.0.1:80", "192.0.2.7:65535", "0.0.0.0",
+        "localhost", "LOCALHOST:1",  "[::1]",           "[2001:db8::1]:80",
+        "localhost:"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        assert_true(domi__http_is_local_host(local[i]));
+    }
+}
+
+static void names_are_not(void **state)
+{
+    static const char *const others[] = {
+        "",           ":80",          "example.org",   "localhost.example.org",
+        "xlocalhost", "localhost.",   "127.0.0.1.nip", "127.0.0.1:80.org",
+        "127.0.0",    "0x7f.0.0.1",   "1.2.3.4.5",     "::1",
+        "[::1",       "[localhost]",  "[127.0.0.1]",   "[::1]x",
+        "[]",         "[::1]:x",      "::ffff:1.2.3.4",
+        "1111111111111111111111111111111111111111111111111111111111",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(domi__http_is_local_host(others[i]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_origin_is_of_a_host),
+        cmocka_unit_test(addresses_and_localhost_are_local),
+        cmocka_unit_test(names_are_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
