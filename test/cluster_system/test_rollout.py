@@ -15,7 +15,8 @@ class Rollout(stand.TestCase):
         self.old_ids = {room.id for room in self.rooms}
 
     def version(self):
-        return self.agent.key('roomVersion')['Value']
+        entry = self.agent.key('roomVersion')
+        return entry and entry['Value']
 
     def drains(self, room):
         entry = self.agent.nodes('room').get(str(room.id))
