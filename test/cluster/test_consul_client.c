@@ -2,6 +2,7 @@
 /* The Consul client against a real agent. */
 #include "consul_fixture.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,41 @@ static void cancels_at_any_moment(void **state)
     assert_int_equal(reply.answers, 0);
 }
 
+static atomic_bool slow_began;
+static atomic_bool slow_ended;
+
+static void *parse_slowly(const struct cJSON *json, const void *arg,
+                          char *error, size_t error_size)
+{
+    (void)json;
+    (void)arg;
+    (void)error;
+    (void)error_size;
+    atomic_store(&slow_began, true);
+    uv_sleep(100);
+    atomic_store(&slow_ended, true);
+    return malloc(1);
+}
+
+static void cancels_no_parse_from_under_itself(void **state)
+{
+    struct question reply = {
+        .request = {.method = "GET",
+                    .path = "/v1/kv/slow",
+                    .parse = parse_slowly,
+                    .free_parsed = free},
+    };
+
+    (void)state;
+    set_key("slow", "1");
+    ask(&caller, &reply);
+    RUN_UNTIL(&caller.fixture, atomic_load(&slow_began));
+    domi__consul_cancel(caller.client, reply.number);
+    assert_true(atomic_load(&slow_ended));
+    assert_int_equal(get(&caller, "/v1/kv/slow?raw").status, 200);
+    assert_int_equal(reply.answers, 0);
+}
+
 static void ends_at_once_while_queries_wait(void **state)
 {
     struct question replies[8];
@@ -501,6 +537,7 @@ int main(void)
         TEST(is_woken_by_a_change),
         TEST(cancels_a_query_that_waits),
         TEST(cancels_at_any_moment),
+        TEST(cancels_no_parse_from_under_itself),
         TEST(ends_at_once_while_queries_wait),
         TEST(ends_with_replies_that_nobody_took),
         TEST(is_freed_by_a_reply),
