@@ -280,6 +280,31 @@ static void escapes_the_name_of_a_service(void **state)
     finish();
 }
 
+static void a_watch_with_options_that_are_not_allowed_knows_nothing(
+    void **state)
+{
+    const struct domi_consul_options options = {.url = "ftp://127.0.0.1"};
+
+    (void)state;
+    world_init_with(&world, options);
+    memset(&room, 0, sizeof(room));
+    watcher_open(&room, &world, "room");
+    assert_false(room.watch.known);
+    assert_int_equal(world_logged(&world, "room cannot be watched"), 1);
+    watcher_close(&room);
+    assert_int_equal(domi_registry_state(world.registry), DOMI_REGISTRY_OK);
+    world_fini(&world);
+}
+
+static void other_registries_always_answer(void **state)
+{
+    struct domi_registry *local = domi_registry_local_new();
+
+    (void)state;
+    assert_int_equal(domi_registry_state(local), DOMI_REGISTRY_OK);
+    domi_registry_free(local);
+}
+
 /* ---- Consul goes and comes ----------------------------------------------- */
 
 static void goes_on_with_what_it_knew_while_the_agent_is_gone(void **state)
@@ -438,6 +463,8 @@ int main(void)
         TEST(works_again_after_all_have_gone),
         TEST(may_be_freed_before_there_was_an_answer),
         TEST(escapes_the_name_of_a_service),
+        TEST(a_watch_with_options_that_are_not_allowed_knows_nothing),
+        TEST(other_registries_always_answer),
         TEST(goes_on_with_what_it_knew_while_the_agent_is_gone),
         TEST(damps_an_agent_that_has_forgotten_all),
         TEST(notices_an_agent_that_hangs_and_never_waits_for_it),
