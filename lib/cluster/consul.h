@@ -126,6 +126,10 @@ domi__consul_member_new(struct domi__consul *consul,
 /* self.draining has changed. */
 void domi__consul_member_update(struct domi__consul_member *member);
 
+/* Consul is back: all is asked for anew, as blocking queries may hang on
+   connections that died unheard. */
+void domi__consul_members_again(struct domi__consul *consul);
+
 /* Takes everything back, within 2 s, then calls domi__consul_member_done,
    frees itself, and calls on_left, in this order. */
 void domi__consul_member_leave(struct domi__consul_member *member);

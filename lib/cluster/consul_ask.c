@@ -40,9 +40,13 @@ bool domi__consul_ask_is_busy(const struct domi__consul_ask *ask)
 static void on_reply(void *user, const struct domi__consul_reply *reply)
 {
     struct domi__consul_ask *ask = user;
+    struct domi__consul_reply shown = *reply;
 
     ask->number = 0;
-    domi__consul_heard(ask->consul, reply);
+    if (reply->status == 409) {
+        shown.error = ""; /* another was faster: nothing to complain of */
+    }
+    domi__consul_heard(ask->consul, &shown);
     ask->on_reply(ask, reply);
 }
 
@@ -237,9 +241,11 @@ int domi__consul_query_start(struct domi__consul_query *query, char *path)
 
 void domi__consul_query_again(struct domi__consul_query *query)
 {
-    domi__timer_stop(&query->timer);
-    begin_anew(query);
-    ask_next(query);
+    if (query->path) {
+        domi__timer_stop(&query->timer);
+        begin_anew(query);
+        ask_next(query);
+    }
 }
 
 bool domi__consul_query_is_on(const struct domi__consul_query *query)

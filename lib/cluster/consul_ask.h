@@ -82,7 +82,7 @@ void domi__consul_query_init(struct domi__consul_query *query,
    is short, and UV_ENOMEM comes back. */
 int domi__consul_query_start(struct domi__consul_query *query, char *path);
 
-/* Asks at once, as if for the first time. */
+/* Asks at once, as if for the first time, if it was started. */
 void domi__consul_query_again(struct domi__consul_query *query);
 
 bool domi__consul_query_is_on(const struct domi__consul_query *query);

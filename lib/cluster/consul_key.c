@@ -161,9 +161,10 @@ static bool add_value(cJSON *fields, const char *value)
     return added;
 }
 
-bool domi__consul_key_operation(struct cJSON *operations, const char *verb,
-                                const char *name, const char *session,
-                                uint64_t index, const char *value)
+/* NULL and 0 leave a field out. */
+static bool add_operation(cJSON *operations, const char *verb, const char *name,
+                          const char *session, uint64_t index,
+                          const char *value)
 {
     cJSON *operation = cJSON_CreateObject();
     cJSON *fields = cJSON_AddObjectToObject(operation, "KV");
@@ -179,4 +180,49 @@ bool domi__consul_key_operation(struct cJSON *operations, const char *verb,
     }
     cJSON_Delete(operation);
     return false;
+}
+
+/* No lock-delay holds back who takes a lock over from a session that lives. */
+static bool add_conditions(const struct domi__consul_key *key,
+                           cJSON *operations, const char *name)
+{
+    if (!key->exists) {
+        return add_operation(operations, "check-not-exists", name, NULL, 0,
+                             NULL);
+    }
+    if (!key->session[0]) {
+        return add_operation(operations, "check-index", name, NULL,
+                             key->modify_index, NULL);
+    }
+    return add_operation(operations, "check-session", name, key->session, 0,
+                         NULL) &&
+           add_operation(operations, "unlock", name, key->session, 0,
+                         key->value);
+}
+
+struct cJSON *domi__consul_key_lock(const struct domi__consul_key *key,
+                                    const char *name, const char *session,
+                                    const char *value)
+{
+    cJSON *operations = cJSON_CreateArray();
+
+    if (add_conditions(key, operations, name) &&
+        add_operation(operations, "lock", name, session, 0, value)) {
+        return operations;
+    }
+    cJSON_Delete(operations);
+    return NULL;
+}
+
+struct cJSON *domi__consul_key_delete(const struct domi__consul_key *key,
+                                      const char *name)
+{
+    cJSON *operations = cJSON_CreateArray();
+
+    if (add_operation(operations, "delete-cas", name, NULL, key->modify_index,
+                      NULL)) {
+        return operations;
+    }
+    cJSON_Delete(operations);
+    return NULL;
 }

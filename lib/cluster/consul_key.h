@@ -30,11 +30,19 @@ bool domi__consul_key_entry(struct domi__consul_key *key, const char **name,
 bool domi__consul_key_read(struct domi__consul_key *key,
                            const struct domi__consul_reply *reply);
 
-/* An operation of a transaction; NULL and 0 leave a field out. Returns false
-   when memory is short, also for `operations` NULL. */
-bool domi__consul_key_operation(struct cJSON *operations, const char *verb,
-                                const char *name, const char *session,
-                                uint64_t index, const char *value);
+/*
+ * Transactions, for PUT /v1/txn; the caller frees them. NULL when memory is
+ * short. Each fails when the key is not any more as it was read.
+ */
+
+/* Locks it for the session, with this value; takes it from the session that
+   has it. */
+struct cJSON *domi__consul_key_lock(const struct domi__consul_key *key,
+                                    const char *name, const char *session,
+                                    const char *value);
+
+struct cJSON *domi__consul_key_delete(const struct domi__consul_key *key,
+                                      const char *name);
 
 /* Base64, as Consul writes values. `encode` returns memory of the caller's,
    NULL when there is none. `decode` returns false for what is no base64, and

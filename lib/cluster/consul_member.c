@@ -369,6 +369,24 @@ void domi__consul_member_update(struct domi__consul_member *member)
     }
 }
 
+void domi__consul_members_again(struct domi__consul *consul)
+{
+    struct domi__list *node;
+
+    for (node = consul->members.next; node != &consul->members;
+         node = node->next) {
+        struct domi__consul_member *member =
+            DOMI__CONTAINER(node, struct domi__consul_member, node);
+
+        if (!member->ending) {
+            domi__consul_version_again(&member->version);
+            domi__consul_tenure_again(&member->tenure);
+            domi__consul_registration_again(&member->registration);
+            domi__consul_query_again(&member->newer);
+        }
+    }
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 static void refuse_port(struct domi__timer *timer)

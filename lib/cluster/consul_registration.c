@@ -20,6 +20,7 @@
 #include "cluster/consul.h"
 
 #define LOOK_MS 250u
+#define LOOK_SICK_MS 1000u /* once the check has failed */
 
 /* How long a leave waits for the agent, which may be busy with a cluster that
    does not answer. */
@@ -232,7 +233,8 @@ static void on_look_due(struct domi__timer *timer)
 static void look_soon(struct domi__consul_registration *registration)
 {
     domi__timer_start(registration->consul->loop, &registration->look_timer,
-                      LOOK_MS, on_look_due);
+                      registration->complained ? LOOK_SICK_MS : LOOK_MS,
+                      on_look_due);
 }
 
 /* What the check said when it ran; NULL when it has not run yet. */
@@ -249,7 +251,8 @@ static bool passes(const cJSON *check)
 {
     const cJSON *status = cJSON_GetObjectItemCaseSensitive(check, "Status");
 
-    return cJSON_IsString(status) && strcmp(status->valuestring, "passing") == 0;
+    return cJSON_IsString(status) &&
+           strcmp(status->valuestring, "passing") == 0;
 }
 
 static void complain(struct domi__consul_registration *registration,
@@ -294,14 +297,14 @@ static void on_look(struct domi__consul_ask *ask,
 static void tell_taken(struct domi__consul_registration *registration,
                        const cJSON *service)
 {
-    char *text = cJSON_PrintUnformatted(service);
-    char escaped[256];
+    char holder[256];
 
-    registration->on_taken(registration,
-                           text ? domi__log_escape(escaped, sizeof(escaped),
-                                                   text, strlen(text))
-                                : "a service");
-    cJSON_free(text);
+    snprintf(
+        holder, sizeof(holder), "%s at %s:%d",
+        cJSON_GetObjectItemCaseSensitive(service, "Service")->valuestring,
+        cJSON_GetObjectItemCaseSensitive(service, "Address")->valuestring,
+        cJSON_GetObjectItemCaseSensitive(service, "Port")->valueint);
+    registration->on_taken(registration, holder);
 }
 
 static void on_watch(struct domi__consul_query *query,
@@ -328,6 +331,15 @@ static void on_watch(struct domi__consul_query *query,
     }
 }
 
+void domi__consul_registration_again(
+    struct domi__consul_registration *registration)
+{
+    domi__consul_query_again(&registration->watch);
+    if (domi__timer_is_running(&registration->retry)) {
+        put(registration);
+    }
+}
+
 /* ---- taking back --------------------------------------------------------- */
 
 static void stop(struct domi__consul_registration *registration)
@@ -344,14 +356,15 @@ static void on_withdraw(struct domi__consul_ask *ask,
 {
     struct domi__consul_registration *registration =
         DOMI__CONTAINER(ask, struct domi__consul_registration, withdraw);
-    bool ours;
+    bool ours = false;
 
-    if (registration->ending) {
-        registration->on_out(registration);
-    } else if (reply->status == 200 && reply->json &&
-               is_service(registration, reply->json, &ours) && ours) {
+    if (registration->asks_who && reply->status == 200 && reply->json &&
+        is_service(registration, reply->json, &ours) && ours) {
+        registration->asks_who = false;
         domi__consul_ask_put(ask, NULL, "/v1/agent/service/deregister/%d",
                              registration->withdraw_id);
+    } else if (registration->ending) {
+        registration->on_out(registration);
     }
 }
 
@@ -363,6 +376,7 @@ void domi__consul_registration_withdraw(
     registration->dirty = false;
     if (registration->id >= 0) {
         registration->withdraw_id = registration->id;
+        registration->asks_who = true;
         domi__consul_ask_get(&registration->withdraw, "/v1/agent/service/%d",
                              registration->withdraw_id);
     }
@@ -379,6 +393,7 @@ static void take_out(struct domi__consul_registration *registration)
     snprintf(path, sizeof(path), "/v1/agent/service/deregister/%d",
              registration->id);
     request.path = path;
+    registration->asks_who = false;
     domi__consul_ask_send(&registration->withdraw, &request);
 }
 
@@ -387,12 +402,14 @@ void domi__consul_registration_take_back(
 {
     stop(registration);
     registration->ending = true;
-    if (registration->id < 0) {
+    if (registration->id >= 0) {
+        /* A put that is under way could come in later: its reply goes on. */
+        if (!domi__consul_ask_is_busy(&registration->put)) {
+            take_out(registration);
+        }
+    } else if (!domi__consul_ask_is_busy(&registration->withdraw)) {
         registration->on_out(registration);
-    } else if (!domi__consul_ask_is_busy(&registration->put)) {
-        take_out(registration);
     }
-    /* Else the reply takes it out: what is under way could come in later. */
 }
 
 /* ---- life ---------------------------------------------------------------- */

@@ -21,7 +21,8 @@ struct domi__consul_registration {
     struct domi__timer retry;
     struct domi__timer look_timer;
     int id;           /* under which it is put in; -1: it shall be out */
-    int withdraw_id;
+    int withdraw_id;  /* that the node had, and has no more */
+    bool asks_who;    /* has it now, before it is taken back */
     bool in;          /* the agent has taken it */
     bool dirty;       /* what was sent is old already */
     bool passing;     /* since it was put in, Consul has found it healthy */
@@ -50,6 +51,10 @@ void domi__consul_registration_init(
    succeeds, and keeps it in. */
 void domi__consul_registration_put(
     struct domi__consul_registration *registration, int id);
+
+/* Consul is back: asks anew, and waits no longer. */
+void domi__consul_registration_again(
+    struct domi__consul_registration *registration);
 
 /* The id is no more ours: takes the registration back if it still is, and does
    not care whether that succeeds. May be put in under another id at once. */

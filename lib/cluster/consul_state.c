@@ -147,6 +147,7 @@ static void speak_again(struct domi__consul *consul)
     if (was_silent) {
         /* A blocking query may hang on a connection that died unheard. */
         domi__consul_services_again(consul);
+        domi__consul_members_again(consul);
     }
 }
 

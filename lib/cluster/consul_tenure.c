@@ -83,7 +83,7 @@ static void log_holder(struct domi__consul_tenure *tenure, int id,
     char escaped[256];
 
     domi__log(log_of(tenure), DOMI_LOG_ERROR,
-              "node id %d is not service \"%s\"'s: it is held by %s", id,
+              "node id %d, which service \"%s\" wants, is held by \"%s\"", id,
               tenure->self->service,
               domi__log_escape(escaped, sizeof(escaped), holder,
                                strlen(holder)));
@@ -152,8 +152,6 @@ static void look_soon(struct domi__consul_tenure *tenure)
     }
 }
 
-/* ---- transactions -------------------------------------------------------- */
-
 /* NULL when memory is short. */
 static char *key_name(const struct domi__consul_tenure *tenure)
 {
@@ -165,41 +163,10 @@ static char *key_name(const struct domi__consul_tenure *tenure)
                : name;
 }
 
-/* Sends the operations, and frees them and the name. */
-static void send_operations(struct domi__consul_tenure *tenure,
-                            cJSON *operations, char *name, bool whole)
-{
-    free(name);
-    if (whole) {
-        domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
-    } else {
-        cJSON_Delete(operations);
-        try_later(tenure, NULL);
-    }
-}
-
-/* What makes the lock fail if the key is not any more as it was read. */
-static bool add_conditions(const struct domi__consul_key *key,
-                           cJSON *operations, const char *name)
-{
-    if (!key->exists) {
-        return domi__consul_key_operation(operations, "check-not-exists", name,
-                                          NULL, 0, NULL);
-    }
-    if (!key->session[0]) {
-        return domi__consul_key_operation(operations, "check-index", name, NULL,
-                                          key->modify_index, NULL);
-    }
-    return domi__consul_key_operation(operations, "check-session", name,
-                                      key->session, 0, NULL) &&
-           domi__consul_key_operation(operations, "unlock", name, key->session,
-                                      0, key->value);
-}
-
 static void ask_lock(struct domi__consul_tenure *tenure)
 {
-    cJSON *operations = cJSON_CreateArray();
     char *name = key_name(tenure);
+    cJSON *operations = NULL;
     char value[160];
     char when[32];
     struct tm utc;
@@ -208,12 +175,17 @@ static void ask_lock(struct domi__consul_tenure *tenure)
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(value, sizeof(value), "%s %s %s", tenure->uuid, tenure->address,
              when);
+    if (name) {
+        operations = domi__consul_key_lock(&tenure->key, name,
+                                           tenure->session.id, value);
+        free(name);
+    }
+    if (!operations) {
+        try_later(tenure, NULL);
+        return;
+    }
     tenure->step = DOMI__CONSUL_LOCK;
-    send_operations(tenure, operations, name,
-                    name && add_conditions(&tenure->key, operations, name) &&
-                        domi__consul_key_operation(operations, "lock", name,
-                                                   tenure->session.id, 0,
-                                                   value));
+    domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
 }
 
 /* ---- outcomes ------------------------------------------------------------ */
@@ -283,7 +255,7 @@ static void hold(struct domi__consul_tenure *tenure)
     if (tenure->waiting) {
         tenure->waiting = false;
         domi__log(log_of(tenure), DOMI_LOG_INFO,
-                  "node id %d is service \"%s\"'s", tenure->candidate,
+                  "node id %d is held by service \"%s\"", tenure->candidate,
                   tenure->self->service);
     }
     if (!domi__consul_query_is_on(&tenure->watch)) {
@@ -493,21 +465,20 @@ static void end_key(struct domi__consul_tenure *tenure)
 static void on_last_read(struct domi__consul_tenure *tenure,
                          const struct domi__consul_reply *reply)
 {
-    cJSON *operations;
-    char *name;
+    char *name = key_name(tenure);
+    cJSON *operations = NULL;
 
-    if (!domi__consul_key_read(&tenure->key, reply) ||
-        !is_ours(tenure, &tenure->key)) {
+    if (name && domi__consul_key_read(&tenure->key, reply) &&
+        is_ours(tenure, &tenure->key)) {
+        operations = domi__consul_key_delete(&tenure->key, name);
+    }
+    free(name);
+    if (!operations) {
         end_session(tenure);
         return;
     }
-    operations = cJSON_CreateArray();
-    name = key_name(tenure);
     tenure->step = DOMI__CONSUL_DELETE;
-    send_operations(tenure, operations, name,
-                    name && domi__consul_key_operation(
-                                operations, "delete-cas", name, NULL,
-                                tenure->key.modify_index, NULL));
+    domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
 }
 
 void domi__consul_tenure_release(struct domi__consul_tenure *tenure)
@@ -598,6 +569,15 @@ void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted)
     tenure->refused = 0;
     tenure->refused_ms = 0;
     go_on(tenure);
+}
+
+void domi__consul_tenure_again(struct domi__consul_tenure *tenure)
+{
+    domi__consul_query_again(&tenure->watch);
+    domi__consul_session_renew(&tenure->session);
+    if (domi__timer_is_running(&tenure->again)) {
+        go_on(tenure);
+    }
 }
 
 void domi__consul_tenure_fini(struct domi__consul_tenure *tenure)

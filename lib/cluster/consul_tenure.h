@@ -69,6 +69,9 @@ void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted);
 void domi__consul_tenure_lose(struct domi__consul_tenure *tenure,
                               const char *holder);
 
+/* Consul is back: asks anew, and waits no longer. */
+void domi__consul_tenure_again(struct domi__consul_tenure *tenure);
+
 /* Gives all back, one try for each, then on_released. */
 void domi__consul_tenure_release(struct domi__consul_tenure *tenure);
 

@@ -115,7 +115,8 @@ static void complain(struct domi__consul_version *version,
 {
     char escaped[128];
 
-    if (version->number < 0 && key->exists && !version->complained) {
+    if (version->number < 0 && key->exists &&
+        key->modify_index != version->complained) {
         domi__log(&version->query.ask.consul->log, DOMI_LOG_WARNING,
                   "key %sVersion is \"%s\", which is no version: must be 0 to "
                   "%d; it is passed over",
@@ -124,7 +125,7 @@ static void complain(struct domi__consul_version *version,
                                    strlen(key->value)),
                   INT_MAX);
     }
-    version->complained = version->number < 0 && key->exists;
+    version->complained = key->modify_index;
 }
 
 static void tell_checked(struct domi__consul_version *version)
@@ -151,8 +152,8 @@ static void tell_checked(struct domi__consul_version *version)
 
 static void tell_outdated(struct domi__consul_version *version)
 {
-    bool outdated =
-        version->number < 0 ? version->outdated : version->number > version->own;
+    bool outdated = version->number < 0 ? version->outdated
+                                        : version->number > version->own;
 
     if (outdated == version->outdated) {
         return;
@@ -235,6 +236,15 @@ int domi__consul_version_start(struct domi__consul_version *version)
         return UV_ENOMEM;
     }
     return domi__consul_query_start(&version->query, path);
+}
+
+void domi__consul_version_again(struct domi__consul_version *version)
+{
+    domi__consul_query_again(&version->query);
+    if (domi__timer_is_running(&version->retry)) {
+        domi__timer_stop(&version->retry);
+        raise_if_due(version);
+    }
 }
 
 void domi__consul_version_stop(struct domi__consul_version *version)

@@ -25,12 +25,12 @@ struct domi__consul_version {
     /* Of the key, as last read; `index` 0: it is missing. */
     uint64_t index;
     int number; /* -1: it is none */
+    uint64_t complained; /* the index that the log was last told of */
 
     bool checked;    /* on_checked was called */
     bool may_raise;  /* the node serves */
     bool raised;     /* the key has once been seen at our version or above */
     bool outdated;   /* a higher number is in force */
-    bool complained; /* about a key that is no number */
     bool waiting;    /* the log says that the key could not be read */
     unsigned failures; /* of raising, in a row */
 
@@ -52,6 +52,9 @@ int domi__consul_version_start(struct domi__consul_version *version);
 /* The node serves: makes the key if it is missing, also later, and raises it
    once to the node's version. */
 void domi__consul_version_raise(struct domi__consul_version *version);
+
+/* Consul is back: asks anew, and waits no longer. */
+void domi__consul_version_again(struct domi__consul_version *version);
 
 void domi__consul_version_stop(struct domi__consul_version *version);
 

@@ -172,7 +172,9 @@ static void refuses_a_wanted_id_that_is_taken(void **state)
     node_join(&two);
     node_joined(&two, UV_EADDRINUSE);
     assert_int_equal(NODE_ID(&two), 7);
-    assert_int_equal(world_logged(&town.world, "node id 7 is not"), 1);
+    assert_int_equal(
+        world_logged(&town.world, "node id 7, which service \"gate\" wants"),
+        1);
     assert_int_equal(NODE_ID(&one), 7);
     assert_int_equal(one.ids, 0);
     node_leave(&two);
@@ -242,15 +244,7 @@ static void leaves_a_reserve_alone_while_ids_are_free(void **state)
 
     (void)state;
     lock_all();
-    for (int id = 0; id < IDS; id++) {
-        char path[64];
-
-        snprintf(path, sizeof(path), "/v1/kv/domi/nodes/%d", id);
-        if (id != 500) {
-            continue;
-        }
-        assert_int_equal(agent_delete(&town.agent, path), 200);
-    }
+    assert_int_equal(agent_delete(&town.agent, "/v1/kv/domi/nodes/500"), 200);
     assert_int_equal(agent_delete(&town.agent, "/v1/kv/domi/nodes/501"), 200);
     put_key(501, "a reserve");
     node_init(&node, &town, "room");
@@ -308,6 +302,23 @@ static void stops_when_its_id_is_overwritten_and_it_shall(void **state)
     assert_int_equal(node.ids, 1);
     node_fini(&node);
     assert_true(town_has_id(&town, id));
+}
+
+static void leaves_with_its_old_registration_right_after_a_loss(void **state)
+{
+    struct node node;
+    char old[64];
+
+    (void)state;
+    node_init(&node, &town, "room");
+    node_join(&node);
+    node_serves(&node);
+    snprintf(old, sizeof(old), "/v1/agent/service/%d", NODE_ID(&node));
+    put_key(NODE_ID(&node), "another");
+    TOWN_UNTIL(&town, 5, node.ids == 1);
+    assert_true(town_has(&town, old));
+    node_fini(&node);
+    assert_false(town_has(&town, old));
 }
 
 static void gives_way_to_a_service_without_a_key(void **state)
@@ -438,6 +449,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             stops_when_its_id_is_overwritten_and_it_shall, open_strict_town,
             close_town),
+        cmocka_unit_test_setup_teardown(
+            leaves_with_its_old_registration_right_after_a_loss,
+            open_strict_town, close_town),
         IN_TOWN(gives_way_to_a_service_without_a_key),
         IN_TOWN(gives_way_to_who_registers_over_it),
         IN_TOWN(locks_its_key_again_when_the_session_ended),
