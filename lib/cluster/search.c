@@ -35,13 +35,38 @@ struct domi__search {
     struct domi__sight *arbiter; /* who was asked by PLACE, or NULL */
     int awaited; /* the node that was named and is not known, or NOBODY */
     int refused; /* the node that was named in vain, or NOBODY */
+    int counted; /* the node that was proposed, and has one placed for it */
     unsigned asks;
 };
+
+/* ---- what it is counted as ----------------------------------------------- */
+
+/* A zone counts what was proposed too, so that questions which are answered
+   together are spread. */
+static void count(struct domi__search *search, struct domi__sight *chosen)
+{
+    search->counted = chosen->node.id;
+    chosen->placed++;
+}
+
+static void uncount(struct domi__search *search)
+{
+    struct domi__sight *sight =
+        search->counted == NOBODY
+            ? NULL
+            : domi__service_find(search->service, search->counted);
+
+    if (sight && sight->placed > 0) {
+        sight->placed--; /* unless it has told its load since */
+    }
+    search->counted = NOBODY;
+}
 
 /* ---- its end ------------------------------------------------------------- */
 
 static void free_search(struct domi__search *search)
 {
+    uncount(search);
     domi__table_remove(&search->service->searches, search->group);
     domi__list_remove(&search->node);
     domi__timer_stop(&search->timer);
@@ -141,7 +166,7 @@ static int send_place(const struct domi__search *search,
 }
 
 /* Asks the oldest that hears. False when there is nobody to ask. */
-static bool ask(struct domi__search *search, const struct domi__sight *chosen)
+static bool ask(struct domi__search *search, struct domi__sight *chosen)
 {
     struct domi__sight *arbiter;
 
@@ -152,6 +177,7 @@ static bool ask(struct domi__search *search, const struct domi__sight *chosen)
         if (send_place(search, arbiter, chosen) == 0) {
             search->arbiter = arbiter;
             search->asks++;
+            count(search, chosen);
             start_timer(search, DOMI__ANSWER_MS);
             return true;
         }
@@ -163,9 +189,10 @@ static bool ask(struct domi__search *search, const struct domi__sight *chosen)
 static void place(struct domi__search *search)
 {
     struct domi__sight *chosen = NULL;
-    int status =
-        domi__candidates_choose(search->service, search->group, &chosen);
+    int status;
 
+    uncount(search);
+    status = domi__candidates_choose(search->service, search->group, &chosen);
     if (status == DOMI_E_ZONE_LOST &&
         domi__service_present(search->service) == 0) {
         fail(search, DOMI_E_NO_ZONE);
@@ -265,6 +292,7 @@ static struct domi__search *search_new(struct domi__service *service,
     search->group = group;
     search->awaited = NOBODY;
     search->refused = NOBODY;
+    search->counted = NOBODY;
     search->deadline_ms = domi__placement_now(service->placement) +
                           service->placement->options.wait_ms;
     domi__list_init(&search->places);

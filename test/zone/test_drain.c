@@ -4,17 +4,21 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "domi/err.h"
 #include "frame/frame.h"
 #include "scripted.h"
 #include "zone/state.h"
 
+#define BLOCKING 62
+
 struct scene {
     struct fixture fixture;
     struct scripted registry;
     struct peer peer;
     unsigned drained; /* calls of on_drained */
+    atomic_bool go;   /* blocked handlers wait for it */
 };
 
 static void on_drained(struct domi_zone *zone, void *user)
@@ -23,6 +27,26 @@ static void on_drained(struct domi_zone *zone, void *user)
 
     assert_ptr_equal(zone, scene->fixture.zone);
     scene->drained++;
+}
+
+static void on_blocking(struct domi_group *group, struct domi_user sender,
+                        const struct domi_frame *frame, void *user)
+{
+    struct scene *scene = DOMI__CONTAINER(user, struct scene, fixture);
+
+    (void)group;
+    (void)sender;
+    (void)frame;
+    while (!scene->go) {
+        struct timespec time = {0, 1000000};
+
+        nanosleep(&time, NULL);
+    }
+}
+
+static void setup_blocking(struct fixture *fixture, struct domi_group *group)
+{
+    domi_group_handle(group, BLOCKING, on_blocking, fixture);
 }
 
 static int set_up(void **state)
@@ -168,6 +192,31 @@ static void a_drain_ends_with_the_last_member(void **state)
     assert_int_equal(fixture->closed[DOMI_REASON_DRAINING], 0);
     assert_int_equal(fixture_logged(fixture, "drains: it was asked to"), 1);
     assert_int_equal(fixture_logged(fixture, "drained: no member is left"), 1);
+    finish(scene);
+}
+
+/* They are no members yet, but what the worker has before the drain counts. */
+static void users_on_their_way_are_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    struct fixture *fixture = &scene->fixture;
+    struct domi_zone_options options = scene_options(scene);
+
+    fixture->setup = setup_blocking;
+    start(scene, &options, DOMI__FEATURE_GROUPS);
+    peer_send_frame(&scene->peer, USER_A, 1, BLOCKING, "", 0);
+    peer_join(&scene->peer, 1, 1);
+    fixture_wait(fixture, fixture_stats(fixture).frames_in == 2);
+    assert_int_equal(domi_zone_drain(fixture->zone), 0);
+    run_ms(scene, 200);
+    assert_int_equal(fixture_stats(fixture).members, 0);
+    assert_int_equal(scene->drained, 0);
+    scene->go = true;
+    fixture_wait(fixture, fixture_stats(fixture).members == 1);
+    run_ms(scene, 100);
+    assert_int_equal(scene->drained, 0);
+    leave(scene, 1, 1);
+    fixture_wait(fixture, scene->drained == 1);
     finish(scene);
 }
 
@@ -441,6 +490,7 @@ int main(void)
         TEST(an_empty_zone_is_drained_in_a_later_turn),
         TEST(an_empty_zone_without_threads_is_drained_too),
         TEST(a_drain_ends_with_the_last_member),
+        TEST(users_on_their_way_are_waited_for),
         TEST(a_lost_gateway_may_take_the_last_members),
         TEST(no_new_groups_are_made),
         TEST(gateways_are_told_at_once),
