@@ -201,11 +201,10 @@ domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
 
 /*
  * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
- * option), DOMI_E_STATE when started before, DOMI_E_WEBSOCKET, UV_EADDRINUSE
- * and other codes of bind, UV_ENOENT and other codes of opening `web_root`,
- * UV_ENOMEM, and what the registry answers at once: UV_EADDRINUSE when another
- * node has the id, DOMI_E_TOO_MANY. After an error the gateway can only be
- * closed. [loop]
+ * option), DOMI_E_STATE when started before, UV_EADDRINUSE and other codes of
+ * bind, UV_ENOENT and other codes of opening `web_root`, UV_ENOMEM, and what
+ * the registry answers at once: UV_EADDRINUSE when another node has the id,
+ * DOMI_E_TOO_MANY. After an error the gateway can only be closed. [loop]
  */
 DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/queue.h"
 
@@ -69,6 +70,15 @@ void domi__socket_flush(struct domi__session *session)
         }
     }
     set_blocked(session, false);
+}
+
+void domi__socket_close(struct domi__session *session)
+{
+    if (session->watch.fd >= 0) {
+        domi__watch_remove(session->loop, &session->watch);
+        close(session->watch.fd);
+        session->watch.fd = -1;
+    }
 }
 
 void domi__socket_read_to_end(struct domi__session *session)
