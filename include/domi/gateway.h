@@ -149,7 +149,33 @@ struct domi_gateway_options {
     unsigned link_open_ms;     /* until a link is open; 5,000 */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
-    unsigned sessions;         /* at most; 0: as descriptors allow */
+    unsigned sessions;         /* at most; 0: as descriptors allow, of which
+                                  the last 32 are kept for links and such */
+    unsigned sessions_per_address;   /* at most; 500 */
+    unsigned handshakes_per_address; /* connections of one address that are
+                                  neither sessions yet nor have asked for a
+                                  page; 100. An address of IPv6 counts by its
+                                  first 64 bits. Behind a proxy on another
+                                  machine all users have one address: raise
+                                  both */
+    int limit_loopback;        /* not 0: addresses of this machine count too */
+    size_t send_total;         /* bytes waiting for all users who take nothing
+                                  now; above it those for whom most waits are
+                                  closed; 256 MiB */
+    unsigned stall_ms;         /* while a user takes none of what waits for it;
+                                  10,000 */
+    unsigned frame_ms;         /* for a frame of a user to become whole;
+                                  10,000 */
+
+    /* What one user may do in a second, and twice as much at once. Above it
+       nothing of the user's is read until it is within its right again; one
+       who goes on for excess_ms is closed. 0: any number. */
+    unsigned frame_rate;       /* frames, heartbeats among them */
+    unsigned byte_rate;        /* bytes of them; at least frame_limit / 2 */
+    unsigned delivery_rate;    /* what the frames to groups become: each counts
+                                  as many as are attached to its group here */
+    unsigned join_rate;        /* calls of domi_gateway_call for the session */
+    unsigned excess_ms;        /* 10,000 */
 
     const char *advertise;   /* as in struct domi_zone_options */
     const char *admin_token; /* for POST /<id>/exit, as "Authorization: Bearer
@@ -187,7 +213,10 @@ struct domi_gateway_stats {
     uint64_t frames_out;     /* to users */
     uint64_t dropped_queue;  /* frames for users with a full queue */
     uint64_t dropped_target; /* frames for a target just left or lost */
-    uint64_t accept_pauses;  /* times when descriptors were short */
+    uint64_t accept_pauses;  /* times when descriptors were used up */
+    uint64_t accept_surplus; /* connections closed as descriptors were short */
+    uint64_t rate_pauses;    /* times when a user was not read for its rate */
+    uint64_t send_waiting;   /* bytes, now, for users who take nothing */
     uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
     uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason */
 };
