@@ -41,8 +41,11 @@ extern "C" {
     XX(GROUP_EXISTS, 24, "a group of this id exists already")                  \
     XX(NO_GROUP, 25, "no such group")                                          \
     XX(MEMORY, 26, "out of memory")                                            \
-    XX(TOO_MANY, 27, "a limit on the number of objects is reached")    \
-    XX(DRAINING, 28, "the node is being drained")
+    XX(TOO_MANY, 27, "a limit on the number of objects is reached")            \
+    XX(DRAINING, 28, "the node is being drained")                              \
+    XX(NO_PROOF, 29, "no proof of the cluster key")                            \
+    XX(BAD_PROOF, 30, "a wrong proof of the cluster key")                      \
+    XX(FOREIGN_USER, 31, "a user whose id another gateway gave")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

@@ -317,6 +317,9 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_REFUSED:
     case DOMI_REASON_GROUP_EXISTS:
     case DOMI_REASON_NO_GROUP:
+    case DOMI_REASON_NO_PROOF:
+    case DOMI_REASON_BAD_PROOF:
+    case DOMI_REASON_FOREIGN_USER:
     case DOMI_REASON_COUNT:
         break;
     }

@@ -63,11 +63,13 @@ static void on_hello(void *user, struct domi__link *link)
     assert_true(domi__link_has(link, DOMI__FEATURE_GROUPS));
 }
 
-static void on_failed(void *user, struct domi__link *link)
+static void on_failed(void *user, struct domi__link *link,
+                      enum domi_reason reason)
 {
     struct fixture *fixture = user;
 
     fixture->failed++;
+    fixture->reason = reason;
     stamp(fixture);
     assert_int_equal(domi__link_id(link), 0);
     assert_null(domi__link_session(link));
