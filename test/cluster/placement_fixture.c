@@ -117,7 +117,8 @@ void cluster_tell(struct cluster *cluster)
     size_t count = 0;
 
     for (unsigned i = 0; i < watched->member_count; i++) {
-        if (watched->members[i]) {
+        if (watched->members[i] &&
+            strcmp(watched->members[i]->self.service, "room") == 0) {
             nodes[count] = watched->members[i]->self;
             nodes[count++].memory = NULL;
         }
@@ -139,8 +140,9 @@ static struct played *zone_of(const struct domi__session *session)
     return session->arg;
 }
 
-static void send_frame(struct domi__session *link, uint16_t type, const void *data,
-                 uint32_t data_size, const void *extend, uint16_t extend_size)
+static void send_frame(struct domi__session *link, uint16_t type,
+                       const void *data, uint32_t data_size, const void *extend,
+                       uint16_t extend_size)
 {
     assert_int_equal(domi__session_send(link, type, data, data_size, extend,
                                         extend_size),
@@ -168,7 +170,8 @@ static void send_groups(struct domi__session *link)
         domi_put_u64(data + 8 * i, zone->groups[i]);
     }
     if (zone->group_count > 0) {
-        send_frame(link, DOMI__FRAME_GROUPS, data, 8 * zone->group_count, NULL, 0);
+        send_frame(link, DOMI__FRAME_GROUPS, data, 8 * zone->group_count, NULL,
+                   0);
     }
     if (!zone->holds_list) {
         send_frame(link, DOMI__FRAME_GROUPS_END, NULL, 0, NULL, 0);
@@ -257,9 +260,10 @@ static bool on_frame(struct domi__session *session,
                      DOMI_REASON_NONE);
     if (frame->type == DOMI__FRAME_HELLO) {
         on_hello(session, frame);
-    } else {
-        assert_int_equal(frame->type, DOMI__FRAME_PLACE);
+    } else if (frame->type == DOMI__FRAME_PLACE) {
         on_place(session, frame);
+    } else {
+        zone_of(session)->others++;
     }
     return true;
 }
@@ -373,8 +377,8 @@ void played_add_group(struct played *zone, uint64_t group)
     domi_put_u64(data, group);
     for (unsigned i = 0; i < LINKS_MAX; i++) {
         if (zone->links[i]) {
-            send_frame(zone->links[i], DOMI__FRAME_GROUPS, data, sizeof(data), NULL,
-                 0);
+            send_frame(zone->links[i], DOMI__FRAME_GROUPS, data, sizeof(data),
+                       NULL, 0);
         }
     }
 }
@@ -393,8 +397,8 @@ void played_close_group(struct played *zone, uint64_t group,
     domi_put_u16(extend + 8, (uint16_t)reason);
     for (unsigned i = 0; i < LINKS_MAX; i++) {
         if (zone->links[i]) {
-            send_frame(zone->links[i], DOMI__FRAME_GROUP_CLOSED, NULL, 0, extend,
-                 sizeof(extend));
+            send_frame(zone->links[i], DOMI__FRAME_GROUP_CLOSED, NULL, 0,
+                       extend, sizeof(extend));
         }
     }
 }
@@ -404,7 +408,8 @@ void played_end_list(struct played *zone)
     zone->holds_list = false;
     for (unsigned i = 0; i < LINKS_MAX; i++) {
         if (zone->links[i]) {
-            send_frame(zone->links[i], DOMI__FRAME_GROUPS_END, NULL, 0, NULL, 0);
+            send_frame(zone->links[i], DOMI__FRAME_GROUPS_END, NULL, 0, NULL,
+                       0);
         }
     }
 }

@@ -51,6 +51,7 @@ struct played {
     unsigned placed_count;
     unsigned places; /* PLACE frames that came */
     uint64_t refused; /* of the last one */
+    unsigned others; /* frames of other types */
     bool closed;
 };
 
@@ -83,7 +84,8 @@ struct cluster {
     struct played zones[ZONES_MAX];
     struct asker askers[ASKERS];
     domi_choose_fn choose; /* for askers that are begun later */
-    unsigned sent, heard;  /* frames of zones; those that are under way differ */
+    unsigned sent, heard;  /* frames of played zones; they differ by those that
+                              are under way */
     struct domi__timer late;
     bool put;
 };

@@ -516,6 +516,29 @@ static void forgets_groups_that_closed_while_the_link_was_lost(void **state)
     cluster_close(&cluster);
 }
 
+/* Its list is so late that nobody waited for its end. */
+static void forgets_what_a_late_list_leaves_out(void **state)
+{
+    struct cluster cluster;
+    struct asker *asker;
+
+    (void)state;
+    open_zones(&cluster, 2);
+    played_add_group(&cluster.zones[1], 7);
+    asker = asker_open(&cluster, 0);
+    assert_int_equal(asker_find(asker, 7), 101);
+    cluster.zones[1].holds_list = true;
+    cluster.zones[1].group_count = 0;
+    played_flap(&cluster.zones[1]);
+    UNTIL(&cluster.net, asker->up == 3);
+    cluster_settle(&cluster);
+    cluster_wait(&cluster, 3000);
+    assert_int_equal(count(asker).groups, 1);
+    played_end_list(&cluster.zones[1]);
+    UNTIL(&cluster.net, count(asker).groups == 0);
+    cluster_close(&cluster);
+}
+
 static void makes_groups_of_a_killed_zone_elsewhere(void **state)
 {
     struct cluster cluster;
@@ -977,6 +1000,7 @@ int main(void)
         cmocka_unit_test(sends_new_users_to_the_older_of_two_zones),
         cmocka_unit_test(keeps_groups_over_a_link_that_flaps),
         cmocka_unit_test(forgets_groups_that_closed_while_the_link_was_lost),
+        cmocka_unit_test(forgets_what_a_late_list_leaves_out),
         cmocka_unit_test(makes_groups_of_a_killed_zone_elsewhere),
         cmocka_unit_test(goes_on_without_a_zone_that_hangs),
         cmocka_unit_test(makes_groups_of_a_zone_that_hangs_elsewhere),

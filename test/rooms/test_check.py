@@ -27,7 +27,7 @@ HOUSE = {
     'lib/transport/transport.h': '#include "frame/frame.h"\n',
     'lib/transport/websocket_server.c': '#include <libwebsockets.h>\n',
     'lib/cluster/cluster.h': '#include "../transport/transport.h"\n',
-    'lib/cluster/registry_consul.c': '#include <cjson/cJSON.h>\n',
+    'lib/consul/client.c': '#include <cjson/cJSON.h>\n',
     'lib/gateway/gateway.h': '#include <domi/domi.h>\n'
                              '#include "cluster/cluster.h"\n',
     'lib/zone/zone.h': '#include "cluster/cluster.h"\n',
@@ -130,9 +130,9 @@ class CheckTest(unittest.TestCase):
                 ('lib/transport/tcp.c', 'libwebsockets.h',
                  'lib/transport/websocket*.c'),
                 ('lib/cluster/snapshot.c', 'cjson/cJSON.h',
-                 'lib/cluster/*consul*'),
+                 'lib/consul/*'),
                 ('lib/cluster/links.c', 'curl/curl.h',
-                 'lib/cluster/*consul*'),
+                 'lib/consul/*'),
                 ('lib/transport/websocket.c', 'llhttp.h', 'lib/http/*')):
             with self.subTest(header=header):
                 self.write(name, f'#include <{header}>\n')
