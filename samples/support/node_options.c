@@ -166,7 +166,7 @@ static const struct node_row table[] = {
      "what nodes prove themselves with; DOMI_CLUSTER_KEY", take_secret_file,
      AT(cluster_key)},
     {NODE_REMOTE, "cluster-key-old-file", "FILE",
-     "as good, in a change of keys; DOMI_CLUSTER_KEY_OLD", take_secret_file,
+     "another one, as good; DOMI_CLUSTER_KEY_OLD", take_secret_file,
      AT(cluster_key_old)},
     {0, "drain-rate", "N",
      "users a second sent away in a drain; 0: none",
