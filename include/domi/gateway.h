@@ -146,7 +146,8 @@ struct domi_gateway_options {
     unsigned silence_ms;       /* without a byte from a peer; 10,000 */
     unsigned heartbeat_ms;     /* between heartbeats to zones, less than
                                   silence_ms; 5,000, at most half of that */
-    unsigned link_open_ms;     /* until a link is open; 5,000 */
+    unsigned link_open_ms;     /* until a link is open; 5,000; and as long
+                                  again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
     unsigned sessions;         /* at most; 0: as descriptors allow, of which
@@ -186,6 +187,16 @@ struct domi_gateway_options {
     unsigned drain_rate; /* in a drain: users a second who are told to come
                             back elsewhere; 0: none, each stays as long as it
                             likes */
+    const char *cluster_key; /* what the nodes of a cluster have in common: a
+                                link over TCP serves nobody before both its
+                                ends have proven that they have it. 16 to 256
+                                bytes, too random to be guessed, such as 32 of
+                                `openssl rand -base64`. NULL: no proof is asked
+                                for, and none is given */
+    const char *cluster_key_old; /* another key that is as good, while one
+                                    takes the other's place: first each node
+                                    gets both, in any order, then the new one
+                                    alone; NULL: none */
     const char *come_back; /* where to: text for clients, at most 200 bytes;
                               domi's own follow an IP address and port, as
                               "192.0.2.7:8888"; NULL: to where they came from,
@@ -219,7 +230,8 @@ struct domi_gateway_stats {
     uint64_t rate_pauses;    /* times when a user was not read for its rate */
     uint64_t send_waiting;   /* bytes, now, for users who take nothing */
     uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
-    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason */
+    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason; also those
+                                                 that could not be opened */
 };
 
 /*

@@ -41,6 +41,8 @@ static int own_strings(struct domi_gateway_options *options)
     err |= own_string(&options->advertise, NULL);
     err |= own_string(&options->admin_token, NULL);
     err |= own_string(&options->come_back, NULL);
+    err |= own_string(&options->cluster_key, NULL);
+    err |= own_string(&options->cluster_key_old, NULL);
     return err;
 }
 
@@ -98,6 +100,17 @@ void domi__gateway_options_fini(struct domi_gateway *gateway)
     free((char *)gateway->options.advertise);
     free((char *)gateway->options.admin_token);
     free((char *)gateway->options.come_back);
+    free((char *)gateway->options.cluster_key);
+    free((char *)gateway->options.cluster_key_old);
+}
+
+struct domi__cluster_keys
+domi__gateway_keys(const struct domi_gateway *gateway)
+{
+    return (struct domi__cluster_keys){
+        .key = gateway->options.cluster_key,
+        .old = gateway->options.cluster_key_old,
+    };
 }
 
 static int refuse(struct domi_gateway *gateway, const char *option,
@@ -145,8 +158,12 @@ static int check_rates(struct domi_gateway *gateway)
 static int check_cluster(struct domi_gateway *gateway)
 {
     const struct domi_gateway_options *options = &gateway->options;
+    const struct domi__cluster_keys keys = domi__gateway_keys(gateway);
     int err = domi__node_check_token(&gateway->log, options->admin_token);
 
+    if (!err) {
+        err = domi__cluster_keys_check(&gateway->log, &keys);
+    }
     if (err) {
         return err;
     }
