@@ -150,6 +150,8 @@ static int start_worker(struct domi__zone_worker *worker)
         .on_group_user = options->user,
         .frame_limit = options->frame_limit,
         .handler_limit_ns = (uint64_t)options->handler_limit_ms * NS_PER_MS,
+        .group_count = &zone->group_count,
+        .group_limit = options->groups,
     };
     int err;
 
@@ -337,5 +339,15 @@ void domi__zone_watch(struct domi_zone *zone)
     if (!domi__timer_is_running(&zone->watch) && !zone->options.no_workers) {
         domi__timer_start(zone->loop, &zone->watch,
                           after_ms < WATCH_MS ? after_ms : WATCH_MS, on_watch);
+    }
+}
+
+void domi__zone_watch_ticks(struct domi_zone *zone)
+{
+    for (unsigned i = 0; i < zone->worker_count; i++) {
+        if (zone->workers[i].started &&
+            domi__worker_busy_since(zone->workers[i].worker) != 0) {
+            domi__zone_watch(zone);
+        }
     }
 }
