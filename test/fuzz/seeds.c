@@ -299,8 +299,6 @@ static const struct {
                             "890123456789012345678901234567890123456789\"}]"},
     {"key-no-index", 1, "[{\"Key\":\"a\",\"ModifyIndex\":0}]"},
     {"key-none", 1, "[]"},
-    {"operation", (char)160, "123"},
-    {"operation-short", (char)177, "\x01" "123"},
     {"health-short", 18, "\x01" "[" ENTRY("1", "127.0.0.1", "80", "", "") "]"},
     {"health-short-2", 18, "\x02[{}]"},
     {"health-short-3", 18, "\x03[{}]"},

@@ -16,6 +16,7 @@
 #define START_NS UINT64_C(1000000000000)
 #define WALL_MS UINT64_C(1800000000000)
 #define MS UINT64_C(1000000)
+#define STEP_MS 400u
 #define CLOSE_TURNS 4000
 #define CLOSE_STEP_MS 100
 #define FRAME_MAX (2u << 20) /* more than any limit of a target */
@@ -383,11 +384,17 @@ static void run_wheel(uv_handle_t *handle, void *unused)
     }
 }
 
+/* In steps that the library does not take for times when it stood still. */
 void stand_wait(unsigned ms)
 {
-    stand.now_ns += ms * MS;
-    stand_turn();
-    uv_walk(&stand.uv, run_wheel, NULL);
+    while (ms > 0) {
+        unsigned step = ms < STEP_MS ? ms : STEP_MS;
+
+        ms -= step;
+        stand.now_ns += step * MS;
+        stand_turn();
+        uv_walk(&stand.uv, run_wheel, NULL);
+    }
     stand_turn();
 }
 
@@ -539,7 +546,7 @@ bool stand_act(unsigned act, enum role role)
         toggle_deaf();
         return true;
     case ACT_WAIT:
-        stand_wait(100u * script_byte(&stand.script));
+        stand_wait(100u * (script_byte(&stand.script) % 128));
         return true;
     case ACT_WORLD:
         change_world();

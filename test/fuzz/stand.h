@@ -80,7 +80,7 @@ enum act {
     ACT_RAW,     /* a counted string */
     ACT_CLOSE,
     ACT_DEAF,    /* stops reading, or goes on */
-    ACT_WAIT,    /* a byte, times 100 ms */
+    ACT_WAIT,    /* a byte modulo 128, times 100 ms */
     ACT_WORLD,   /* a byte: 1: connections to zones fail, 2: peers are no
                     longer of this machine, 4: a byte follows, which allocation
                     from now on fails */

@@ -6,13 +6,13 @@
 #include <cjson/cJSON.h>
 
 #include "base/ids.h"
-#include "cluster/consul_address.h"
-#include "cluster/consul_client.h"
-#include "cluster/consul_entries.h"
-#include "cluster/consul_ids.h"
-#include "cluster/consul_key.h"
-#include "cluster/consul_transfer.h"
-#include "cluster/consul_version.h"
+#include "consul/address.h"
+#include "consul/client.h"
+#include "consul/entries.h"
+#include "consul/ids.h"
+#include "consul/key.h"
+#include "consul/transfer.h"
+#include "consul/version.h"
 #include "shortage.h"
 #include "target.h"
 
@@ -127,21 +127,6 @@ static void read_json(const char *text, size_t size, uint8_t choice)
     cJSON_Delete(json);
 }
 
-/* What a claim on a key is written as; the text is its value. */
-static void write_operation(const char *text)
-{
-    cJSON *operations = cJSON_CreateArray();
-
-    CHECK(operations);
-    if (domi__consul_key_operation(operations, "lock", PREFIX "7", "a-b", 9,
-                                   text)) {
-        CHECK(cJSON_GetArraySize(operations) == 1);
-    }
-    CHECK(domi__consul_key_operation(operations, "cas", PREFIX "8", NULL, 0,
-                                     NULL));
-    cJSON_Delete(operations);
-}
-
 /* ---- other readers ------------------------------------------------------- */
 
 static void explain(const char *text, size_t size, uint8_t choice)
@@ -218,9 +203,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         break;
     case 3:
         read_address(text);
-        break;
-    case 5:
-        write_operation(text);
         break;
     case 4:
         domi__consul_index(text, size);

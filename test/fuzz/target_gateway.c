@@ -49,6 +49,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .link_send_limit = choice & 16 ? 32768 : 0,
         .targets = choice & 32 ? 2 : 0,
         .drain_rate = choice & 64 ? 10 : 0,
+        .cluster_key = choice & 128 ? "a key for all of a cluster" : NULL,
+        .limit_loopback = choice & 2,
+        .sessions_per_address = 6,
+        .handshakes_per_address = 4,
+        .send_total = choice & 2 ? 65536 : 0,
+        .join_rate = choice & 8 ? 2 : 0,
+        .frame_rate = choice & 8 ? 20 : 0,
+        .byte_rate = choice & 8 ? 4096 : 0,
+        .delivery_rate = choice & 8 ? 20 : 0,
     };
 
     stand_open(bytes + (size > 0), size - (size > 0));

@@ -13,6 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .ring_size = 4096,
         .send_limit = choice & 1 ? 16384 : 0,
         .drain_rate = choice & 2 ? 10 : 0,
+        .cluster_key = choice & 4 ? "a key for all of a cluster" : NULL,
+        .groups = choice & 8 ? 2 : 0,
     };
 
     stand_open(bytes + (size > 0), size - (size > 0));
