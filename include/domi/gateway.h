@@ -131,6 +131,13 @@ struct domi_gateway_options {
     int http_port;        /* for pages and WebSocket; as above */
     const char *ws_path;  /* where WebSocket is; "/ws" */
     const char *web_root; /* folder of static files; NULL: none */
+    const char *const *origins; /* whose pages may open WebSockets, each as
+                                   "https://example.com" or with a port, and
+                                   NULL at their end; copied. NULL: pages of
+                                   the host that the request is for, which
+                                   includes those that web_root has */
+    int origin_required;  /* browsers name the page's origin always, programs
+                             seldom; 0: who names none may open WebSockets */
     int version;          /* of the service; 1 */
     const int *id;        /* node id, 0 to 1022; NULL: the registry gives it */
 
@@ -229,6 +236,7 @@ struct domi_gateway_stats {
     uint64_t accept_surplus; /* connections closed as descriptors were short */
     uint64_t rate_pauses;    /* times when a user was not read for its rate */
     uint64_t send_waiting;   /* bytes, now, for users who take nothing */
+    uint64_t foreign_origins; /* WebSockets refused for their origin */
     uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
     uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason; also those
                                                  that could not be opened */

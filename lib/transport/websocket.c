@@ -350,6 +350,9 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     struct domi__session *session =
         websocket ? domi__session_new(&websocket_transport, listen, id) : NULL;
 
+    if (!websocket) {
+        listen->owner->dismiss(listen->arg);
+    }
     if (!session) {
         free(websocket);
         close(fd);
