@@ -95,8 +95,8 @@ typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
 /*
  * The outcome of domi_gateway_call: `status` is 0, and the session is attached
  * to `target`; or a negative code and `target` is NULL: DOMI_E_NO_ZONE,
- * DOMI_E_FULL when all zones of the service are too full, DOMI_E_ZONE_LOST
- * when the link could not be opened, DOMI_E_TOO_MANY,
+ * DOMI_E_FULL when the group is nowhere and all zones of the service are too
+ * full, DOMI_E_ZONE_LOST when the link could not be opened, DOMI_E_TOO_MANY,
  * DOMI_E_SESSION_GONE (`session` is then NULL), UV_ENOMEM. [loop]
  */
 typedef void (*domi_call_fn)(struct domi_gateway *gateway,
@@ -192,8 +192,9 @@ struct domi_gateway_options {
                               which leads elsewhere */
     domi_choose_fn choose; /* the zone for a new group, where the registry
                               leaves that to gateways; domi_choose_lowest */
-    unsigned full_percent; /* no new groups and users to zones with more memory
-                              in use; 90 */
+    unsigned full_percent; /* no new groups to zones with more memory in use,
+                              as for `choose`; 100 at most; 90. Who asks for a
+                              group that such a zone has is let in */
 
     domi_connect_fn on_connect;       /* NULL: all are accepted */
     domi_disconnect_fn on_disconnect;
@@ -230,11 +231,10 @@ domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
 
 /*
  * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
- * option), DOMI_E_STATE when started before, DOMI_E_WEBSOCKET, UV_EADDRINUSE
- * and other codes of bind, UV_ENOENT and other codes of opening `web_root`,
- * UV_ENOMEM, and what the registry answers at once: UV_EADDRINUSE when another
- * node has the id, DOMI_E_TOO_MANY. After an error the gateway can only be
- * closed. [loop]
+ * option), DOMI_E_STATE when started before, UV_EADDRINUSE and other codes of
+ * bind, UV_ENOENT and other codes of opening `web_root`, UV_ENOMEM, and what
+ * the registry answers at once: UV_EADDRINUSE when another node has the id,
+ * DOMI_E_TOO_MANY. After an error the gateway can only be closed. [loop]
  */
 DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
 

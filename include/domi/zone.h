@@ -84,7 +84,7 @@ struct domi_zone_options {
 
     const char *advertise;  /* address told to others; NULL: `host`, or, where
                                that means all addresses, the first one of the
-                               machine that is not its loopback */
+                               machine; of its loopback for want of others */
     const char *admin_token; /* for POST /<id>/exit; NULL: only from loopback */
     unsigned drain_rate; /* in a drain: users a second who are sent to other
                             zones, by closing their groups; 0: none, each

@@ -8,8 +8,8 @@
  * control group of the process, or one above it, cannot: the highest of them.
  * Page cache counts as given back, as the system does that before it fails;
  * swap counts neither way. Control groups of both versions are looked at. What
- * cannot be read has no limit. Reads some files of the system, for about a
- * tenth of a millisecond: not more often than once a second.
+ * cannot be read has no limit. Reads some files of the system, for some tenths
+ * of a millisecond: not to be called more often than once a second.
  */
 unsigned domi__memory_use(void);
 

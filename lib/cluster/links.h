@@ -59,10 +59,10 @@ void domi__links_close(struct domi__links *links,
 
 /*
  * The one link to this node's service and address; begun when there is none.
- * A link over TCP is dialled again whenever it is lost, after a wait that grows with each
- * failure, with jitter; it is given up when it was neither open nor asked for
- * for a minute. A link through memory is given up when it is lost. NULL when
- * memory is short.
+ * A link over TCP is dialled again whenever it is lost, after a wait that grows
+ * with each failure, with jitter; it is given up when it was neither open nor
+ * asked for for a minute. A link through memory is given up when it is lost.
+ * NULL when memory is short.
  */
 struct domi__link *domi__links_get(struct domi__links *links,
                                    const struct domi__node *node);

@@ -134,7 +134,8 @@ size_t domi__service_present(const struct domi__service *service);
 struct domi__sight *domi__service_find(const struct domi__service *service,
                                        int id);
 
-/* Whether the groups of all zones are known, as far as they can be. O(zones). */
+/* Whether the groups of all zones are known, as far as they can be.
+   O(zones). */
 bool domi__service_is_settled(const struct domi__service *service);
 
 /* Something has changed that searches may have waited for. */

@@ -5,8 +5,8 @@
  * A search waits until the groups of all zones are known, chooses a zone, asks
  * the oldest zone to confirm it by PLACE, and answers its questions with the
  * zone that is named. The oldest may be lost or deaf, then the next oldest is
- * asked; it may name a zone that is not known yet, which is awaited, or one
- * that cannot be reached, then it is asked again.
+ * asked; it may name a zone that is not known yet, or whose groups are not,
+ * which is awaited, or one that cannot be reached, then it is asked again.
  */
 #include "cluster/placement_inner.h"
 
@@ -33,15 +33,40 @@ struct domi__search {
     struct domi__timer timer; /* of what it waits for */
     uint64_t deadline_ms;     /* then it goes on with what there is */
     struct domi__sight *arbiter; /* who was asked by PLACE, or NULL */
-    int awaited; /* the node that was named and is not known, or NOBODY */
+    int awaited; /* the node that was named and is too new, or NOBODY */
     int refused; /* the node that was named in vain, or NOBODY */
+    int counted; /* the node that was proposed, and has one placed for it */
     unsigned asks;
 };
+
+/* ---- what it is counted as ----------------------------------------------- */
+
+/* A zone counts what was proposed too, so that questions which are answered
+   together are spread. */
+static void count(struct domi__search *search, struct domi__sight *chosen)
+{
+    search->counted = chosen->node.id;
+    chosen->placed++;
+}
+
+static void uncount(struct domi__search *search)
+{
+    struct domi__sight *sight =
+        search->counted == NOBODY
+            ? NULL
+            : domi__service_find(search->service, search->counted);
+
+    if (sight && sight->placed > 0) {
+        sight->placed--; /* unless it has told its load since */
+    }
+    search->counted = NOBODY;
+}
 
 /* ---- its end ------------------------------------------------------------- */
 
 static void free_search(struct domi__search *search)
 {
+    uncount(search);
     domi__table_remove(&search->service->searches, search->group);
     domi__list_remove(&search->node);
     domi__timer_stop(&search->timer);
@@ -141,7 +166,7 @@ static int send_place(const struct domi__search *search,
 }
 
 /* Asks the oldest that hears. False when there is nobody to ask. */
-static bool ask(struct domi__search *search, const struct domi__sight *chosen)
+static bool ask(struct domi__search *search, struct domi__sight *chosen)
 {
     struct domi__sight *arbiter;
 
@@ -152,6 +177,7 @@ static bool ask(struct domi__search *search, const struct domi__sight *chosen)
         if (send_place(search, arbiter, chosen) == 0) {
             search->arbiter = arbiter;
             search->asks++;
+            count(search, chosen);
             start_timer(search, DOMI__ANSWER_MS);
             return true;
         }
@@ -163,9 +189,10 @@ static bool ask(struct domi__search *search, const struct domi__sight *chosen)
 static void place(struct domi__search *search)
 {
     struct domi__sight *chosen = NULL;
-    int status =
-        domi__candidates_choose(search->service, search->group, &chosen);
+    int status;
 
+    uncount(search);
+    status = domi__candidates_choose(search->service, search->group, &chosen);
     if (status == DOMI_E_ZONE_LOST &&
         domi__service_present(search->service) == 0) {
         fail(search, DOMI_E_NO_ZONE);
@@ -178,7 +205,7 @@ static void place(struct domi__search *search)
     }
 }
 
-/* A zone was named that was not known. */
+/* A zone was named that was not known, or not well enough. */
 static void look_for_awaited(struct domi__search *search)
 {
     struct domi__sight *sight =
@@ -227,6 +254,14 @@ static bool is_usable(const struct domi__sight *sight, uint64_t group)
                                         &sight->holder, group));
 }
 
+/* Whether the zone is not known, or has just come and cannot be judged yet. To
+   call it out of reach would have the arbiter take back a word on which another
+   gateway has acted. */
+static bool is_too_new(const struct domi__sight *sight)
+{
+    return !sight || !domi__sight_is_settled(sight);
+}
+
 void domi__search_placed(struct domi__sight *arbiter, uint64_t group,
                          uint64_t id)
 {
@@ -241,7 +276,7 @@ void domi__search_placed(struct domi__sight *arbiter, uint64_t group,
     sight = domi__service_find(service, (int)id);
     if (sight && is_usable(sight, group)) {
         succeed(search, sight);
-    } else if (!sight && search->refused != (int)id) {
+    } else if (search->refused != (int)id && is_too_new(sight)) {
         search->awaited = (int)id;
         start_timer(search, AWAIT_MS);
     } else {
@@ -265,6 +300,7 @@ static struct domi__search *search_new(struct domi__service *service,
     search->group = group;
     search->awaited = NOBODY;
     search->refused = NOBODY;
+    search->counted = NOBODY;
     search->deadline_ms = domi__placement_now(service->placement) +
                           service->placement->options.wait_ms;
     domi__list_init(&search->places);

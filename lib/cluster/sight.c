@@ -236,10 +236,11 @@ static void on_groups(struct domi__sight *sight, const struct domi_frame *frame)
     }
 }
 
+/* It may come when nobody waits for it any more. */
 static void on_groups_end(struct domi__sight *sight)
 {
+    domi__directory_end(&sight->service->directory, &sight->holder);
     if (sight->state == DOMI__SIGHT_LISTING) {
-        domi__directory_end(&sight->service->directory, &sight->holder);
         set_state(sight, DOMI__SIGHT_READY);
         domi__service_check(sight->service);
     }

@@ -85,9 +85,6 @@ void domi__session_gone(struct domi__session *session);
 void domi__loop_hold(struct domi__loop *loop);
 void domi__loop_release(struct domi__loop *loop);
 
-/* One pointer on the loop that belongs to websocket.c; NULL at first. */
-void **domi__loop_slot(struct domi__loop *loop);
-
 /* ---- where connections come from ----------------------------------------- */
 
 /* Counts a connection whose handshake has begun. False, with a line in the

@@ -419,11 +419,6 @@ void domi__loop_release(struct domi__loop *loop)
     loop->holds--;
 }
 
-void **domi__loop_slot(struct domi__loop *loop)
-{
-    return &loop->slot;
-}
-
 void domi__loop_hook_add(struct domi__loop *loop, struct domi__loop_hook *hook)
 {
     domi__list_push(&loop->hooks, &hook->node);

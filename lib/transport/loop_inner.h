@@ -61,7 +61,6 @@ struct domi__loop {
     struct domi__queue *queues; /* free ones */
     unsigned queues_kept;
     uint8_t *read_buffer;
-    void *slot;
 };
 
 /* The session has something to send; the loop comes to it in this turn, be it

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/queue.h"
 
@@ -70,6 +71,15 @@ int domi__socket_unsent(int fd)
     int unsent = 0;
 
     return ioctl(fd, SIOCOUTQ, &unsent) ? 0 : unsent;
+}
+
+void domi__socket_close(struct domi__session *session)
+{
+    if (session->watch.fd >= 0) {
+        domi__watch_remove(session->loop, &session->watch);
+        close(session->watch.fd);
+        session->watch.fd = -1;
+    }
 }
 
 void domi__socket_read_to_end(struct domi__session *session)

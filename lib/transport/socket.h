@@ -13,6 +13,9 @@ void domi__socket_watch(struct domi__session *session);
    does not take waits until it can. */
 void domi__socket_flush(struct domi__session *session);
 
+/* Takes the socket out of the loop and closes it. */
+void domi__socket_close(struct domi__session *session);
+
 /* Bytes that the kernel holds and the peer has not acknowledged. */
 int domi__socket_unsent(int fd);
 

@@ -189,11 +189,7 @@ static void shut(struct domi__session *session, bool linger)
         domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0) {
         return;
     }
-    if (session->watch.fd >= 0) {
-        domi__watch_remove(session->loop, &session->watch);
-        close(session->watch.fd);
-        session->watch.fd = -1;
-    }
+    domi__socket_close(session);
     domi__session_gone(session);
 }
 

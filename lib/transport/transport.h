@@ -396,7 +396,7 @@ struct domi__http_listen {
     void *answer_arg;
 };
 
-/* 0 and `*listener`, or a libuv code, or DOMI_E_WEBSOCKET. */
+/* 0 and `*listener`, or a libuv code. */
 int domi__http_listen(struct domi__listener **listener,
                       const struct domi__http_listen *listen);
 

@@ -137,6 +137,7 @@ static void on_pulse(struct domi__timer *timer)
         DOMI__CONTAINER(timer, struct domi_zone, load.pulse);
 
     domi__timer_start(zone->loop, timer, PULSE_MS, on_pulse);
+    domi__zone_watch_ticks(zone);
     domi__arbiter_sweep(&zone->arbiter, domi__loop_now(zone->loop));
     read_memory(zone);
     set_flags(zone);

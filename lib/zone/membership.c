@@ -47,6 +47,9 @@ static void on_id(struct domi__membership *membership)
     struct domi_zone *zone = membership->arg;
     int id = membership->self.id;
 
+    if (zone->closing) {
+        return;
+    }
     if (id >= 0) {
         zone->ids.node = (unsigned)id;
         domi__log(&zone->log, DOMI_LOG_WARNING,

@@ -224,6 +224,10 @@ bool domi__zone_workers_stop(struct domi_zone *zone, bool *worked);
 /* Looks for handlers that run too long, as long as there is work. */
 void domi__zone_watch(struct domi_zone *zone);
 
+/* Begins to look when a worker is busy though it was given nothing: now and
+   then, as ticks may run too long as well. */
+void domi__zone_watch_ticks(struct domi_zone *zone);
+
 /* ---- inbound.c ----------------------------------------------------------- */
 
 extern const struct domi__session_owner domi__zone_link_owner;

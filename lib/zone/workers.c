@@ -341,3 +341,13 @@ void domi__zone_watch(struct domi_zone *zone)
                           after_ms < WATCH_MS ? after_ms : WATCH_MS, on_watch);
     }
 }
+
+void domi__zone_watch_ticks(struct domi_zone *zone)
+{
+    for (unsigned i = 0; i < zone->worker_count; i++) {
+        if (zone->workers[i].started &&
+            domi__worker_busy_since(zone->workers[i].worker) != 0) {
+            domi__zone_watch(zone);
+        }
+    }
+}

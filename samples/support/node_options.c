@@ -169,7 +169,7 @@ static const struct node_row table[] = {
      "where they are sent; where they came from", take_come_back,
      AT(come_back)},
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
-     "of memory: rooms above it get no new users; 90", option_percent,
+     "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
 
     {NODE_GATEWAY, "sessions", "N", "at most; 0: as descriptors allow",

@@ -63,8 +63,11 @@ static void learns_features_from_the_answer(void **state)
     zone = zone_open(&fixture.net, true);
     link = get(&fixture, zone->port);
     zone_wait(zone);
+    assert_int_equal(domi__link_node_id(link), -1);
     UNTIL(&fixture.net, domi__link_has(link, DOMI__FEATURE_GROUPS));
     assert_false(domi__link_has(link, DOMI__FEATURE_GROUPS | 2));
+    assert_int_equal(domi__link_node_id(link), 0);
+    assert_int_equal(fixture.hellos, 1);
     assert_int_equal(fixture.frames, 0);
     peer_send_hex(zone->link, "120000000a000f00"
                               "9a02000000000000"

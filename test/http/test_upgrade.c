@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,22 @@ static void lets_only_pages_of_the_same_host_in(void **state)
     assert_int_equal(with(DOMI__HTTP_ORIGIN, ""), 403);
 }
 
+/* The example of RFC 6455, section 1.3. */
+static void answers_with_the_digest_of_the_key(void **state)
+{
+    char head[DOMI__HTTP_UPGRADE_SIZE];
+    size_t size = domi__http_upgrade_head("dGhlIHNhbXBsZSBub25jZQ==", head);
+
+    (void)state;
+    assert_string_equal(head,
+                        "HTTP/1.1 101 Switching Protocols\r\n"
+                        "Upgrade: websocket\r\n"
+                        "Connection: Upgrade\r\n"
+                        "Sec-WebSocket-Accept: "
+                        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    assert_int_equal(size, strlen(head));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +114,7 @@ int main(void)
         cmocka_unit_test(answers_426_to_other_requests),
         cmocka_unit_test(wants_a_key_of_16_bytes),
         cmocka_unit_test(lets_only_pages_of_the_same_host_in),
+        cmocka_unit_test(answers_with_the_digest_of_the_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ ROOMS = {
     'group': {'frame', 'base'},
     'transport': {'frame', 'http', 'base'},
     'cluster': {'transport', 'frame', 'http', 'base'},
+    'consul': {'cluster', 'transport', 'frame', 'http', 'base'},
     'gateway': {'cluster', 'transport', 'frame', 'base'},
     'zone': {'cluster', 'transport', 'group', 'worker', 'frame', 'base'},
     'client': {'transport', 'frame', 'base'},
@@ -33,9 +34,10 @@ OPEN_ROOMS = {'base'}
 
 # Other people's headers, with the only files that may include them.
 GUESTS = {
-    'libwebsockets.h': 'lib/transport/websocket*.c',
-    'cJSON.h': 'lib/cluster/*consul*',
-    'curl.h': 'lib/cluster/*consul*',
+    'sha.h': 'lib/http/upgrade.c',
+    'evp.h': 'lib/http/upgrade.c',
+    'cJSON.h': 'lib/consul/*',
+    'curl.h': 'lib/consul/*',
     'llhttp.h': 'lib/http/*',
 }
 

@@ -29,12 +29,11 @@ static void on_log(enum domi_log_level level, const char *line, void *user)
 static void on_joining(struct domi_group *group, struct domi_user sender,
                        const struct domi_frame *frame, void *user)
 {
-    struct domi_user joining = {domi_get_u64(frame->data),
-                                domi_get_u64(frame->data + 8)};
-
     (void)user;
-    if (domi_user_is_gateway(sender)) {
-        domi_group_add(group, joining);
+    if (domi_user_is_gateway(sender) && frame->data_size == 16) {
+        domi_group_add(group,
+                       (struct domi_user){domi_get_u64(frame->data),
+                                          domi_get_u64(frame->data + 8)});
     }
 }
 

@@ -4,17 +4,21 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "domi/err.h"
 #include "frame/frame.h"
 #include "scripted.h"
 #include "zone/state.h"
 
+#define BLOCKING 62
+
 struct scene {
     struct fixture fixture;
     struct scripted registry;
     struct peer peer;
     unsigned drained; /* calls of on_drained */
+    atomic_bool go;   /* blocked handlers wait for it */
 };
 
 static void on_drained(struct domi_zone *zone, void *user)
@@ -23,6 +27,26 @@ static void on_drained(struct domi_zone *zone, void *user)
 
     assert_ptr_equal(zone, scene->fixture.zone);
     scene->drained++;
+}
+
+static void on_blocking(struct domi_group *group, struct domi_user sender,
+                        const struct domi_frame *frame, void *user)
+{
+    struct scene *scene = DOMI__CONTAINER(user, struct scene, fixture);
+
+    (void)group;
+    (void)sender;
+    (void)frame;
+    while (!scene->go) {
+        struct timespec time = {0, 1000000};
+
+        nanosleep(&time, NULL);
+    }
+}
+
+static void setup_blocking(struct fixture *fixture, struct domi_group *group)
+{
+    domi_group_handle(group, BLOCKING, on_blocking, fixture);
 }
 
 static int set_up(void **state)
@@ -171,6 +195,31 @@ static void a_drain_ends_with_the_last_member(void **state)
     finish(scene);
 }
 
+/* They are no members yet, but what the worker has before the drain counts. */
+static void users_on_their_way_are_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    struct fixture *fixture = &scene->fixture;
+    struct domi_zone_options options = scene_options(scene);
+
+    fixture->setup = setup_blocking;
+    start(scene, &options, DOMI__FEATURE_GROUPS);
+    peer_send_frame(&scene->peer, USER_A, 1, BLOCKING, "", 0);
+    peer_join(&scene->peer, 1, 1);
+    fixture_wait(fixture, fixture_stats(fixture).frames_in == 2);
+    assert_int_equal(domi_zone_drain(fixture->zone), 0);
+    run_ms(scene, 200);
+    assert_int_equal(fixture_stats(fixture).members, 0);
+    assert_int_equal(scene->drained, 0);
+    scene->go = true;
+    fixture_wait(fixture, fixture_stats(fixture).members == 1);
+    run_ms(scene, 100);
+    assert_int_equal(scene->drained, 0);
+    leave(scene, 1, 1);
+    fixture_wait(fixture, scene->drained == 1);
+    finish(scene);
+}
+
 static void a_lost_gateway_may_take_the_last_members(void **state)
 {
     struct scene *scene = *state;
@@ -254,15 +303,14 @@ static void a_newer_version_drains_and_may_be_called_off(void **state)
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
-    scripted_set_outdated(&scene->registry, true, false);
+    peer_join(peer, USER_A, 1);
+    assert_int_equal(peer_next(peer).type, DOMI__FRAME_JOINED);
+    scripted_set_outdated(&scene->registry, true);
     assert_true(domi_zone_is_draining(fixture->zone));
     assert_true(scene->registry.draining);
     peer_send_frame(peer, USER_A, 2, 50, "", 0);
     peer_expect_group(peer, DOMI__FRAME_GROUP_CLOSED, 2, DOMI_REASON_DRAINING);
-    /* Nobody would take the users: it stays, empty as it is. */
-    run_ms(scene, 200);
-    assert_int_equal(scene->drained, 0);
-    scripted_set_outdated(&scene->registry, false, false);
+    scripted_set_outdated(&scene->registry, false);
     assert_false(domi_zone_is_draining(fixture->zone));
     assert_false(scene->registry.draining);
     assert_int_equal(scene->registry.updates, 2);
@@ -274,24 +322,23 @@ static void a_newer_version_drains_and_may_be_called_off(void **state)
     finish(scene);
 }
 
-static void it_ends_only_when_there_is_a_successor(void **state)
+static void it_ends_only_while_there_is_a_successor(void **state)
 {
     struct scene *scene = *state;
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
     join_many(scene, 1, 1);
-    scripted_set_outdated(&scene->registry, true, true);
+    scripted_set_outdated(&scene->registry, true);
     run_ms(scene, 100);
     assert_int_equal(scene->drained, 0);
     /* The successor is lost just before the last member goes. */
-    scripted_set_outdated(&scene->registry, true, false);
+    scripted_set_outdated(&scene->registry, false);
     leave(scene, 1, 1);
     fixture_wait(fixture, fixture_stats(fixture).members == 0);
     run_ms(scene, 200);
     assert_int_equal(scene->drained, 0);
-    /* The registry need not say so by a call. */
-    scene->registry.membership->replaced = true;
+    scripted_set_outdated(&scene->registry, true);
     fixture_wait(fixture, scene->drained == 1);
     run_ms(scene, 100);
     assert_int_equal(scene->drained, 1);
@@ -304,11 +351,11 @@ static void each_drain_ends_for_itself(void **state)
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
-    scripted_set_outdated(&scene->registry, true, true);
+    scripted_set_outdated(&scene->registry, true);
     fixture_wait(fixture, scene->drained == 1);
-    scripted_set_outdated(&scene->registry, false, false);
+    scripted_set_outdated(&scene->registry, false);
     join_many(scene, 1, 1);
-    scripted_set_outdated(&scene->registry, true, true);
+    scripted_set_outdated(&scene->registry, true);
     run_ms(scene, 200);
     assert_int_equal(scene->drained, 1);
     leave(scene, 1, 1);
@@ -322,9 +369,9 @@ static void what_was_asked_for_is_not_called_off(void **state)
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
-    scripted_set_outdated(&scene->registry, true, false);
+    scripted_set_outdated(&scene->registry, true);
     assert_int_equal(domi_zone_drain(fixture->zone), 0);
-    scripted_set_outdated(&scene->registry, false, false);
+    scripted_set_outdated(&scene->registry, false);
     assert_true(domi_zone_is_draining(fixture->zone));
     assert_int_equal(scene->registry.updates, 1);
     fixture_wait(fixture, scene->drained == 1);
@@ -423,9 +470,9 @@ static void what_is_called_off_moves_nobody_any_more(void **state)
     for (uint64_t group = 0; group < 50; group++) {
         join_many(scene, group, 2);
     }
-    scripted_set_outdated(&scene->registry, true, true);
+    scripted_set_outdated(&scene->registry, true);
     fixture_wait(fixture, fixture->closed[DOMI_REASON_DRAINING] > 0);
-    scripted_set_outdated(&scene->registry, false, false);
+    scripted_set_outdated(&scene->registry, false);
     run_ms(scene, 100);
     closed = fixture->closed[DOMI_REASON_DRAINING];
     run_ms(scene, 500);
@@ -441,12 +488,13 @@ int main(void)
         TEST(an_empty_zone_is_drained_in_a_later_turn),
         TEST(an_empty_zone_without_threads_is_drained_too),
         TEST(a_drain_ends_with_the_last_member),
+        TEST(users_on_their_way_are_waited_for),
         TEST(a_lost_gateway_may_take_the_last_members),
         TEST(no_new_groups_are_made),
         TEST(gateways_are_told_at_once),
         TEST(a_draining_zone_can_be_closed),
         TEST(a_newer_version_drains_and_may_be_called_off),
-        TEST(it_ends_only_when_there_is_a_successor),
+        TEST(it_ends_only_while_there_is_a_successor),
         TEST(each_drain_ends_for_itself),
         TEST(what_was_asked_for_is_not_called_off),
         TEST(a_drain_before_the_join_is_told_with_it),

@@ -39,8 +39,18 @@ static void on_blocking(struct domi_group *group, struct domi_user sender,
     }
 }
 
+static void on_tick(struct domi_group *group, uint32_t ticks, void *user)
+{
+    (void)ticks;
+    on_blocking(group, (struct domi_user){0, 0}, NULL, user);
+}
+
+/* Group 9 has a tick that blocks, half a second after it was made. */
 static void setup(struct fixture *fixture, struct domi_group *group)
 {
+    if (domi_group_id(group) == 9) {
+        domi_group_tick(group, 500000, on_tick, fixture);
+    }
     domi_group_handle(group, BLOCKING, on_blocking, fixture);
 }
 
@@ -232,6 +242,21 @@ static void a_zone_with_a_stuck_worker_is_busy_until_it_is_over(void **state)
     assert_int_equal(fixture_logged(fixture, "no worker is stuck"), 1);
 }
 
+/* Nothing that came from outside keeps the worker busy. */
+static void a_stuck_tick_is_found_too(void **state)
+{
+    struct load *load = *state;
+    struct fixture *fixture = &load->fixture;
+
+    peer_hello(&load->peer, DOMI__FEATURE_LOAD);
+    peer_join(&load->peer, USER_A, 9);
+    wait_flags(&load->peer, DOMI__LOAD_BUSY);
+    load->go = true;
+    wait_flags(&load->peer, 0);
+    assert_int_equal(fixture_logged(fixture, "a worker has been stuck"), 1);
+    assert_in_range(fixture_logged(fixture, "group 9, type 0"), 1, 100);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -243,6 +268,7 @@ int main(void)
         TEST(without_a_callback_the_systems_memory_is_told),
         TEST(a_zone_short_of_memory_is_busy),
         TEST(a_zone_with_a_stuck_worker_is_busy_until_it_is_over),
+        TEST(a_stuck_tick_is_found_too),
     };
 #undef TEST
 
