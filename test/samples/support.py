@@ -148,7 +148,7 @@ class Connection:
         until = time.monotonic() + seconds
         while len(self.pending) < size:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not self.is_readable(left):
                 raise AssertionError(f'{size} bytes did not come, only '
                                      f'{self.pending[-64:].hex()}')
             try:
@@ -162,6 +162,12 @@ class Connection:
             return self.pending[:size]
         data, self.pending = self.pending[:size], self.pending[size:]
         return data
+
+    def is_readable(self, seconds):
+        # Not by select, which cannot watch descriptors above 1,023.
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def closed(self, seconds=DEADLINE):
         """Waits for the end and returns what came before it."""
