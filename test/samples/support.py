@@ -61,13 +61,13 @@ class Program:
     """A sample that runs. Its output is kept, line by line."""
 
     def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None,
-                 variables=None):
+                 variables=None, errors=None):
         path = path or os.path.join(os.environ['DOMI_SAMPLES'], name)
         self.errors = tempfile.TemporaryFile()
         self.lines = []
         self.process = subprocess.Popen(
             [path, *options], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, bufsize=1,
+            stderr=errors or self.errors, text=True, bufsize=1,
             env=environment(**(variables or {})))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Strangers in great numbers: what they may use is bounded, and the users who
 are there do not notice."""
+import fcntl
+import os
 import resource
+import select
 import socket
 import struct
 import time
@@ -176,6 +179,36 @@ class Limits(support.TestCase):
             if kind == NOTICE:
                 self.assertEqual(notice(data), (LEFT, TOO_MANY))
                 refused += 1
+        self.assert_they_chat(*self.users)
+
+    def test_a_log_that_nobody_reads(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
+        self.chat = support.Program(
+            'chat/chat', '--tcp-port', '0', '--http-port', '0', errors=writer)
+        self.addCleanup(self.chat.close)
+        os.close(writer)
+        self.chat.ready()
+        self.users = [self.join(self.chat) for _ in range(2)]
+        for _ in range(5):
+            for _ in range(40):
+                stranger = self.stranger()
+                stranger.send(b'junk')
+                stranger.closed()
+                stranger.close()
+            self.assert_they_chat(*self.users)
+            time.sleep(1)
+        os.read(reader, 1 << 16)
+
+        def says_how_many():
+            stranger = self.stranger()
+            stranger.send(b'junk')
+            stranger.closed()
+            stranger.close()
+            return (select.select([reader], [], [], 0)[0] and
+                    b'lines were dropped' in os.read(reader, 1 << 16))
+        support.wait_for(says_how_many, 'how many lines were dropped')
         self.assert_they_chat(*self.users)
 
     def test_who_looks_for_something_else(self):
