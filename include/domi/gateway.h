@@ -79,13 +79,13 @@ typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
                                         void *user);
 
 /*
- * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED,
- * GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may, or DRAINING
- * when it drains and the group is to be had elsewhere. The user has been told
- * by a notice; with DRAINING it says how long to wait before asking for the
- * group again, a time of its own for each user: up to a millisecond for each
- * that was attached here, and 5 s at most. Not called for what the gateway does
- * itself, nor for sessions that disconnect. [loop]
+ * The session is no longer attached to `target`: `reason` is ZONE_LOST,
+ * KICKED, GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may,
+ * or DRAINING when it drains and the group is to be had elsewhere. The user
+ * has been told by a notice; with DRAINING it says how long to wait before
+ * asking for the group again, a time of its own for each user: up to a
+ * millisecond for each that was attached here, and 5 s at most. Not called for
+ * what the gateway does itself, nor for sessions that disconnect. [loop]
  */
 typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -131,6 +131,13 @@ struct domi_gateway_options {
     int http_port;        /* for pages and WebSocket; as above */
     const char *ws_path;  /* where WebSocket is; "/ws" */
     const char *web_root; /* folder of static files; NULL: none */
+    const char *const *origins; /* whose pages may open WebSockets, each as
+                                   "https://example.com" or with a port, and
+                                   NULL at their end; copied. NULL: pages of
+                                   the host that the request is for, which
+                                   includes those that web_root has */
+    int origin_required;  /* browsers name the page's origin always, programs
+                             seldom; 0: who names none may open WebSockets */
     int version;          /* of the service; 1 */
     const int *id;        /* node id, 0 to 1022; NULL: the registry gives it */
 
@@ -146,7 +153,8 @@ struct domi_gateway_options {
     unsigned silence_ms;       /* without a byte from a peer; 10,000 */
     unsigned heartbeat_ms;     /* between heartbeats to zones, less than
                                   silence_ms; 5,000, at most half of that */
-    unsigned link_open_ms;     /* until a link is open; 5,000 */
+    unsigned link_open_ms;     /* until a link is open; 5,000; and as long
+                                  again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
     unsigned sessions;         /* at most; 0: as descriptors allow, of which
@@ -186,6 +194,16 @@ struct domi_gateway_options {
     unsigned drain_rate; /* in a drain: users a second who are told to come
                             back elsewhere; 0: none, each stays as long as it
                             likes */
+    const char *cluster_key; /* what the nodes of a cluster have in common: a
+                                link over TCP serves nobody before both its
+                                ends have proven that they have it. 16 to 256
+                                bytes, too random to be guessed, such as 32 of
+                                `openssl rand -base64`. NULL: no proof is asked
+                                for, and none is given */
+    const char *cluster_key_old; /* another key that is as good, while one
+                                    takes the other's place: first each node
+                                    gets both, in any order, then the new one
+                                    alone; NULL: none */
     const char *come_back; /* where to: text for clients, at most 200 bytes;
                               domi's own follow an IP address and port, as
                               "192.0.2.7:8888"; NULL: to where they came from,
@@ -218,8 +236,10 @@ struct domi_gateway_stats {
     uint64_t accept_surplus; /* connections closed as descriptors were short */
     uint64_t rate_pauses;    /* times when a user was not read for its rate */
     uint64_t send_waiting;   /* bytes, now, for users who take nothing */
+    uint64_t foreign_origins; /* WebSockets refused for their origin */
     uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
-    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason */
+    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason; also those
+                                                 that could not be opened */
 };
 
 /*

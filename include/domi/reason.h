@@ -48,7 +48,10 @@ extern "C" {
     XX(RATE, 31, "the user kept sending more than it may")                     \
     XX(ADDRESS_SESSIONS, 32, "too many sessions of one address")               \
     XX(ADDRESS_HANDSHAKES, 33, "too many unfinished handshakes of one address")\
-    XX(SEND_TOTAL, 34, "too much waits for peers that read slowly")
+    XX(SEND_TOTAL, 34, "too much waits for peers that read slowly")            \
+    XX(NO_PROOF, 35, "no proof of the cluster key")                            \
+    XX(BAD_PROOF, 36, "a wrong proof of the cluster key")                      \
+    XX(FOREIGN_USER, 37, "a user whose id another gateway gave")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

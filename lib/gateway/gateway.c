@@ -132,6 +132,9 @@ static int listen_http(struct domi_gateway *gateway, int port)
     const struct domi__http_listen http = {
         .listen = listen_of(gateway, port),
         .ws_path = gateway->options.ws_path,
+        .origins = gateway->options.origins,
+        .origin_required = gateway->options.origin_required,
+        .foreign_origins = &gateway->stats.foreign_origins,
         .web_root = root,
         .answer = answer,
         .answer_arg = gateway,

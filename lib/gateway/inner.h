@@ -147,6 +147,10 @@ void domi__gateway_options_fini(struct domi_gateway *gateway);
 /* 0, or DOMI_E_OPTION or a code of domi__advertise, after a line in the log. */
 int domi__gateway_options_check(struct domi_gateway *gateway);
 
+/* The keys that links are opened with; the options' own strings. */
+struct domi__cluster_keys
+domi__gateway_keys(const struct domi_gateway *gateway);
+
 /* gateway.c */
 
 /* 0 or a libuv code. */

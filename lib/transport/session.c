@@ -365,11 +365,12 @@ bool domi__session_feed_message(struct domi__session *session,
         return true;
     }
     n = domi_frame_decode(bytes, size, session->limits->frame_limit, &frame);
-    if (n < 0) {
-        domi__session_close(session, reason_of(n));
+    if (n == DOMI_E_FRAME_EXTEND) {
+        domi__session_close(session, DOMI_REASON_FRAME_EXTEND);
         return true;
     }
-    if ((size_t)n != size || n == 0) {
+    /* A length that is not the message's is a lie, however large. */
+    if (n <= 0 || (size_t)n != size) {
         domi__session_close(session, DOMI_REASON_BAD_MESSAGE);
         return true;
     }

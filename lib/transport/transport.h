@@ -390,6 +390,10 @@ struct domi__http_answer {
 struct domi__http_listen {
     struct domi__listen listen; /* owner NULL: no WebSocket */
     const char *ws_path;
+    const char *const *origins; /* as in struct domi__http_origins; borrowed
+                                   until the listener is closed */
+    bool origin_required;
+    uint64_t *foreign_origins;  /* counts what these refuse; or NULL */
     const char *web_root;       /* NULL: no files */
     void (*answer)(void *arg, const struct domi__http_question *question,
                    struct domi__http_answer *answer);

@@ -278,6 +278,9 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_FRAME_TIMEOUT:
     case DOMI_REASON_RATE:
     case DOMI_REASON_SEND_TOTAL:
+    case DOMI_REASON_NO_PROOF:
+    case DOMI_REASON_BAD_PROOF:
+    case DOMI_REASON_FOREIGN_USER:
     case DOMI_REASON_COUNT:
         break;
     }
@@ -347,6 +350,9 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     struct domi__session *session =
         websocket ? domi__session_new(&websocket_transport, listen, id) : NULL;
 
+    if (!websocket) {
+        listen->owner->dismiss(listen->arg);
+    }
     if (!session) {
         free(websocket);
         close(fd);
