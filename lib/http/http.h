@@ -69,11 +69,11 @@ void domi__http_parser_free(struct domi__http_parser *parser);
  * answer the connection must be closed, for nobody knows where the next one
  * would begin. Bodies are thrown away. Trailers are ignored.
  *
- * 400: not HTTP, a folded line, a bad or missing Host, both or two lengths, a path with a
- * NUL, "." or "..", a backslash or an encoded slash, a target that is not a
- * path; 405: a method other than GET, HEAD and POST; 413, 414, 431: a limit
- * above; 417: Expect; 501: a transfer encoding other than chunked; 505: a
- * version other than 1.0 and 1.1.
+ * 400: not HTTP, a folded line, a bad or missing Host, both or two lengths, a
+ * path with a NUL, "." or "..", a backslash or an encoded slash, a target that
+ * is not a path; 405: a method other than GET, HEAD and POST; 413, 414, 431: a
+ * limit above; 417: Expect; 501: a transfer encoding other than chunked; 505:
+ * a version other than 1.0 and 1.1.
  */
 int domi__http_parser_feed(struct domi__http_parser *parser, const char *bytes,
                            size_t size, size_t *taken);
