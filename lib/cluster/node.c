@@ -3,6 +3,7 @@
 #include "cluster/cluster.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/ids.h"
@@ -15,6 +16,19 @@ static bool is_address(const char *host)
 
     return inet_pton(AF_INET, host, bytes) == 1 ||
            inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+bool domi__node_is_loopback(const char *host)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    if (inet_pton(AF_INET, host, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    return inet_pton(AF_INET6, host, &v6) == 1 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET));
 }
 
 static bool is_port(int port)

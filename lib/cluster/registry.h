@@ -55,9 +55,8 @@ struct domi__membership {
     /* A newer version of the service is in force, or no more: see `outdated`.
        May be NULL, as above. */
     void (*on_outdated)(struct domi__membership *membership);
-    bool outdated; /* the registry's: a newer version is in force */
-    bool replaced; /* the registry's: outdated, and a node of a newer version
-                      is healthy, so that this one may end */
+    bool outdated; /* the registry's: a newer version is in force, and a node
+                      of it is healthy and can take the users */
     void *arg;
 };
 

@@ -4,7 +4,7 @@
 #define DOMI_CONSUL_CONSUL_H
 
 #include "base/list.h"
-#include "cluster/registry.h"
+#include "cluster/cluster.h"
 #include "consul/client.h"
 #include "transport/transport.h"
 

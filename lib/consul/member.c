@@ -168,6 +168,21 @@ static void on_checked(struct domi__consul_version *version, int status)
     }
 }
 
+/* As long as no node of a newer version is healthy there is none to take the
+   users: one that came may have crashed, or been taken away again. */
+static void set_outdated(struct domi__consul_member *member, bool outdated)
+{
+    struct domi__membership *membership = member->membership;
+
+    if (membership->outdated == outdated) {
+        return;
+    }
+    membership->outdated = outdated;
+    if (membership->on_outdated) {
+        membership->on_outdated(membership);
+    }
+}
+
 static int version_of(const cJSON *entry)
 {
     const cJSON *service = cJSON_GetObjectItemCaseSensitive(entry, "Service");
@@ -197,8 +212,8 @@ static void on_newer(struct domi__consul_query *query,
         found |= version_of(entry) > self_of(member)->version;
         count++;
     }
-    member->membership->replaced = found;
     query->pause_ms = PAUSE_MS + count * PAUSE_NODE_MS;
+    set_outdated(member, found);
 }
 
 /* Nodes of our own version need not be listed. */
@@ -222,21 +237,14 @@ static void on_outdated(struct domi__consul_version *version)
 {
     struct domi__consul_member *member =
         DOMI__CONTAINER(version, struct domi__consul_member, version);
-    struct domi__membership *membership = member->membership;
 
     if (!member->joined) {
         refuse(member, DOMI_E_VERSION);
-        return;
-    }
-    membership->outdated = version->outdated;
-    if (version->outdated) {
+    } else if (version->outdated) {
         watch_newer(member);
     } else {
         domi__consul_query_stop(&member->newer);
-        membership->replaced = false;
-    }
-    if (membership->on_outdated) {
-        membership->on_outdated(membership);
+        set_outdated(member, false);
     }
 }
 
@@ -451,6 +459,5 @@ domi__consul_member_new(struct domi__consul *consul,
     domi__list_push(&consul->members, &member->node);
     membership->data = member;
     membership->outdated = false;
-    membership->replaced = false;
     return member;
 }

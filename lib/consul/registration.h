@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "consul/ask.h"
-#include "cluster/registry.h"
+#include "cluster/cluster.h"
 
 /* What marks a check as domi's: the holder of its id has a key. */
 #define DOMI__CONSUL_CHECK_NOTES "domi"

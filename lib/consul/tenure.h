@@ -10,7 +10,7 @@
 #include "consul/key.h"
 #include "consul/search.h"
 #include "consul/session.h"
-#include "cluster/registry.h"
+#include "cluster/cluster.h"
 
 /* What the claim waits for. */
 enum domi__consul_step {

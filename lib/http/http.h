@@ -107,6 +107,11 @@ struct domi__http_origins {
 int domi__http_upgrade_check(const struct domi__http_request *request,
                              const struct domi__http_origins *origins);
 
+/* The head that answers such a request, by its Sec-WebSocket-Key, into `out`,
+   of DOMI__HTTP_UPGRADE_SIZE bytes; returns its size. Pure. */
+#define DOMI__HTTP_UPGRADE_SIZE 160u
+size_t domi__http_upgrade_head(const char *key, char *out);
+
 /* Whether an Origin such as "https://example.org:8443" is the host, and port,
    that a Host header names. Pure. */
 bool domi__http_is_same_host(const char *origin, const char *host);

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Which requests may become a WebSocket. */
+/* Which requests may become a WebSocket, and how they are answered. */
 #include "http/http.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+/* RFC 6455: what is behind a key when its digest is taken. */
+#define KEY_SUFFIX "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define KEY_SIZE 24u
 
 /* Whether a comma-separated list has this token, in any case. */
 static bool has_token(const char *list, const char *token)
@@ -29,7 +37,7 @@ static bool is_key(const char *key)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    return strlen(key) == 24 && strspn(key, digits) == 22 &&
+    return strlen(key) == KEY_SIZE && strspn(key, digits) == 22 &&
            strcmp(key + 22, "==") == 0;
 }
 
@@ -73,4 +81,21 @@ int domi__http_upgrade_check(const struct domi__http_request *request,
     }
     return is_allowed(origins, request->headers[DOMI__HTTP_ORIGIN], host) ? 0
                                                                           : 403;
+}
+
+size_t domi__http_upgrade_head(const char *key, char *out)
+{
+    unsigned char text[KEY_SIZE + sizeof(KEY_SUFFIX)];
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    unsigned char accept[SHA_DIGEST_LENGTH * 2];
+    int size = snprintf((char *)text, sizeof(text), "%s" KEY_SUFFIX, key);
+
+    SHA1(text, (size_t)size, digest);
+    EVP_EncodeBlock(accept, digest, sizeof(digest));
+    return (size_t)snprintf(out, DOMI__HTTP_UPGRADE_SIZE,
+                            "HTTP/1.1 101 Switching Protocols\r\n"
+                            "Upgrade: websocket\r\n"
+                            "Connection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: %s\r\n\r\n",
+                            (const char *)accept);
 }

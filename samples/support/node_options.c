@@ -12,6 +12,7 @@
 
 #include "support/options.h"
 #include "support/report.h"
+#include "support/secret.h"
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -65,6 +66,16 @@ static const char *take_lost_id(const struct option_row *row,
         return "replace or stop";
     }
     return NULL;
+}
+
+static const char *take_secret_file(const struct option_row *row,
+                                    const char *value)
+{
+    char **secret = row->target;
+
+    free(*secret);
+    *secret = secret_read(value);
+    return *secret ? NULL : "a file that can be read, with one line of text";
 }
 
 /* Where users are sent to: a host's name or address, for their clients. */
@@ -168,6 +179,12 @@ static const struct node_row table[] = {
     {0, "admin-token", "TOKEN",
      "for exit from elsewhere; DOMI_ADMIN_TOKEN", option_text,
      AT(admin_token)},
+    {NODE_REMOTE, "cluster-key-file", "FILE",
+     "what nodes prove themselves with; DOMI_CLUSTER_KEY", take_secret_file,
+     AT(cluster_key)},
+    {NODE_REMOTE, "cluster-key-old-file", "FILE",
+     "another one, as good; DOMI_CLUSTER_KEY_OLD", take_secret_file,
+     AT(cluster_key_old)},
     {0, "drain-rate", "N",
      "users a second sent away in a drain; 0: none",
      option_count, AT(drain_rate)},
@@ -175,7 +192,7 @@ static const struct node_row table[] = {
      "where they are sent; where they came from", take_come_back,
      AT(come_back)},
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
-     "of memory: rooms above it get no new users; 90", option_percent,
+     "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
 };
 
@@ -284,7 +301,21 @@ void node_options_read(struct node_options *o, int argc, char **argv)
 void node_options_fini(struct node_options *o)
 {
     domi_registry_free(o->registry);
+    free(o->cluster_key);
+    free(o->cluster_key_old);
     o->registry = NULL;
+    o->cluster_key = NULL;
+    o->cluster_key_old = NULL;
+}
+
+/* Nodes of one process prove nothing to each other. */
+static const char *key_of(const struct node_options *o, const char *from_file,
+                          const char *variable)
+{
+    if (!(o->parts & NODE_REMOTE)) {
+        return NULL;
+    }
+    return from_file ? from_file : environment(variable);
 }
 
 struct domi_gateway_options node_options_gateway(const struct node_options *o)
@@ -301,6 +332,9 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .registry = o->registry,
         .advertise = o->advertise,
         .admin_token = o->admin_token,
+        .cluster_key = key_of(o, o->cluster_key, "DOMI_CLUSTER_KEY"),
+        .cluster_key_old =
+            key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
         .come_back = o->come_back,
         .full_percent = (unsigned)o->full_percent,
@@ -322,6 +356,9 @@ struct domi_zone_options node_options_zone(const struct node_options *o)
         .workers = o->workers > 0 ? (unsigned)o->workers : 0,
         .advertise = o->advertise,
         .admin_token = o->admin_token,
+        .cluster_key = key_of(o, o->cluster_key, "DOMI_CLUSTER_KEY"),
+        .cluster_key_old =
+            key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
         .log = report_log,
     };

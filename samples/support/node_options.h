@@ -35,6 +35,8 @@ struct node_options {
     const char *origins[NODE_ORIGINS_MAX + 1]; /* NULL behind the last */
     const char *advertise;
     const char *admin_token;
+    char *cluster_key; /* from a file, or NULL; freed by node_options_fini */
+    char *cluster_key_old;
     int drain_rate;
     const char *come_back;
     int full_percent;
@@ -49,7 +51,7 @@ struct node_options {
    memory is short. */
 void node_options_read(struct node_options *options, int argc, char **argv);
 
-/* Frees the registry, after the nodes have been closed. */
+/* Frees the registry and the keys, after the nodes have been closed. */
 void node_options_fini(struct node_options *options);
 
 /* Whether nodes find each other through Consul. */

@@ -243,7 +243,7 @@ class Person:
             self.note(history.GARBLED, other=data)
 
     def take_join(self, data):
-        target, group = struct.unpack('<QQ', data)
+        target, group = struct.unpack_from('<QQ', data)
         place = self.places.get(group)
         if not place:
             return
@@ -253,7 +253,7 @@ class Person:
             if self.faithful:
                 self.crowd.after(AGAIN_S, self.ask, group)
             return
-        place.target = data
+        place.target = data[:16]
         self.note(history.JOINED, group, number=target)
         if self.named:
             self.post(group, NAME, f'user {self.number}'.encode())

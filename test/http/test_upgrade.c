@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -100,6 +101,22 @@ static void lets_only_pages_of_the_same_host_in(void **state)
     assert_int_equal(with(DOMI__HTTP_ORIGIN, ""), 403);
 }
 
+/* The example of RFC 6455, section 1.3. */
+static void answers_with_the_digest_of_the_key(void **state)
+{
+    char head[DOMI__HTTP_UPGRADE_SIZE];
+    size_t size = domi__http_upgrade_head("dGhlIHNhbXBsZSBub25jZQ==", head);
+
+    (void)state;
+    assert_string_equal(head,
+                        "HTTP/1.1 101 Switching Protocols\r\n"
+                        "Upgrade: websocket\r\n"
+                        "Connection: Upgrade\r\n"
+                        "Sec-WebSocket-Accept: "
+                        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    assert_int_equal(size, strlen(head));
+}
+
 static int from(const struct domi__http_origins *origins, const char *origin)
 {
     struct domi__http_request request = good();
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(answers_426_to_http_1_0),
         cmocka_unit_test(wants_a_key_of_16_bytes),
         cmocka_unit_test(lets_only_pages_of_the_same_host_in),
+        cmocka_unit_test(answers_with_the_digest_of_the_key),
         cmocka_unit_test(lets_only_pages_in_the_list_in),
         cmocka_unit_test(an_empty_list_lets_no_page_in),
         cmocka_unit_test(wants_an_origin_where_one_is_required),

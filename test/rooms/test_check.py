@@ -25,9 +25,9 @@ HOUSE = {
     'lib/frame/decode.h': '#include "domi/err.h"\n',
     'lib/http/http.h': '#include <llhttp/llhttp.h>\n',
     'lib/transport/transport.h': '#include "frame/frame.h"\n',
-    'lib/transport/websocket_server.c': '#include <libwebsockets.h>\n',
+    'lib/http/upgrade.c': '#include <openssl/evp.h>\n',
     'lib/cluster/cluster.h': '#include "../transport/transport.h"\n',
-    'lib/cluster/registry_consul.c': '#include <cjson/cJSON.h>\n',
+    'lib/consul/client.c': '#include <cjson/cJSON.h>\n',
     'lib/gateway/gateway.h': '#include <domi/domi.h>\n'
                              '#include "cluster/cluster.h"\n',
     'lib/zone/zone.h': '#include "cluster/cluster.h"\n',
@@ -127,12 +127,12 @@ class CheckTest(unittest.TestCase):
 
     def test_guests_stay_in_their_rooms(self):
         for name, header, home in (
-                ('lib/transport/tcp.c', 'libwebsockets.h',
-                 'lib/transport/websocket*.c'),
+                ('lib/transport/tcp.c', 'openssl/evp.h',
+                 'lib/http/upgrade.c'),
                 ('lib/cluster/snapshot.c', 'cjson/cJSON.h',
-                 'lib/cluster/*consul*'),
+                 'lib/consul/*'),
                 ('lib/cluster/links.c', 'curl/curl.h',
-                 'lib/cluster/*consul*'),
+                 'lib/consul/*'),
                 ('lib/transport/websocket.c', 'llhttp.h', 'lib/http/*')):
             with self.subTest(header=header):
                 self.write(name, f'#include <{header}>\n')

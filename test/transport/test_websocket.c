@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of WebSocket sessions, over real sockets and libwebsockets. */
+/* Tests of WebSocket sessions, over real sockets. */
 #include "peer.h"
 
 #include <setjmp.h>
@@ -557,7 +557,7 @@ static void closes_a_silent_session_that_never_reads(void **state)
     send_frame(peer, FLOOD, 0);
     RUN_UNTIL(&server.uv, server.closed == 1);
     assert_int_equal(server.reason, DOMI_REASON_SILENT);
-    /* The descriptor has gone too, though libwebsockets held bytes for it. */
+    /* The descriptor has gone too, though bytes wait for the peer. */
     RUN_UNTIL(&server.uv, open_descriptors() == descriptors + 1);
     peer_free(peer);
 }
