@@ -150,6 +150,9 @@ struct domi_gateway_options {
                                   again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
+    unsigned zone_groups;      /* of one zone, as it tells; the link to one
+                                  with more is cut; 1,048,576, which take some
+                                  100 MiB */
     unsigned sessions;         /* at most; 0: as descriptors allow */
 
     const char *advertise;   /* as in struct domi_zone_options */

@@ -72,6 +72,7 @@ int domi__gateway_options_init(struct domi_gateway *gateway,
     default_number(&options->link_open_ms, 5000);
     default_number(&options->targets, 256);
     default_number(&options->full_percent, 90);
+    default_number(&options->zone_groups, 1024 * 1024);
     gateway->limits = (struct domi__session_limits){
         .frame_limit = options->frame_limit,
         .send_limit = options->send_limit,
