@@ -80,6 +80,8 @@ struct domi_zone_options {
                                   again for a gateway to prove itself */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
     unsigned handler_limit_ms; /* reported when exceeded; 100 */
+    unsigned groups;           /* of which no more are made for frames: users
+                                  who ask for one are told TOO_MANY; 100,000 */
 
     const char *advertise;  /* address told to others; NULL: `host`, or, where
                                that means all addresses, the first one of the
@@ -111,6 +113,7 @@ struct domi_zone_stats {
     uint64_t frames_in;        /* taken for groups */
     uint64_t frames_out;       /* sent over links */
     uint64_t dropped_no_group; /* frames for groups that do not exist */
+    uint64_t dropped_too_many; /* of these: as there are too many groups */
     uint64_t dropped_no_handler;
     uint64_t slow_handlers;    /* calls longer than handler_limit_ms */
     uint64_t pauses;           /* reading stopped because a ring was full */

@@ -66,6 +66,10 @@ bool domi__node_is_loopback(const char *host);
 /* As domi__node_check, for the token of the administrator; it may be NULL. */
 int domi__node_check_token(struct domi__log *log, const char *token);
 
+/* The same for a list of origins that NULL ends; it may be NULL itself. */
+int domi__node_check_origins(struct domi__log *log,
+                             const char *const *origins);
+
 #define DOMI__TOKEN_MAX 256u
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "domi/err.h"
+#include "http/http.h"
 
 static bool is_address(const char *host)
 {
@@ -87,6 +88,19 @@ int domi__node_check_token(struct domi__log *log, const char *token)
                   "option admin_token must be 1 to %u characters from ! to ~",
                   DOMI__TOKEN_MAX);
         return DOMI_E_OPTION;
+    }
+    return 0;
+}
+
+int domi__node_check_origins(struct domi__log *log, const char *const *origins)
+{
+    for (; origins && *origins; origins++) {
+        if (!domi__http_is_origin(*origins)) {
+            domi__log(log, DOMI_LOG_ERROR,
+                      "option origins: \"%s\" must be as https://example.com,"
+                      " without a path", *origins);
+            return DOMI_E_OPTION;
+        }
     }
     return 0;
 }

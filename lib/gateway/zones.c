@@ -80,8 +80,9 @@ static void on_group_closed(struct domi__link *link,
     enum domi_reason reason = domi_get_u16(frame->extend + ID_SIZE);
 
     if (audience) {
-        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING
-                                          ? DOMI_REASON_DRAINING
+        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING ||
+                                              reason == DOMI_REASON_TOO_MANY
+                                          ? reason
                                           : DOMI_REASON_GROUP_CLOSED);
     }
 }

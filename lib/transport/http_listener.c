@@ -7,8 +7,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "domi/err.h"
-#include "transport/websocket.h"
 
 static void on_socket(struct domi__accepter *accepter, int fd)
 {
@@ -47,9 +45,6 @@ static void close_listener(struct domi__listener *base,
             DOMI__CONTAINER(listener->connections.next,
                             struct domi__http_connection, node));
     }
-    if (listener->ws_path) {
-        domi__websocket_close(base->loop);
-    }
     listener->on_closed = on_closed;
     listener->user = user;
     listener->deferred.run = end_close;
@@ -69,8 +64,7 @@ static int prepare(struct domi__http_listener *listener)
     }
     if (http->listen.owner) {
         listener->ws_path = strdup(http->ws_path);
-        return listener->ws_path ? domi__websocket_open(listener->base.loop)
-                                 : UV_ENOMEM;
+        return listener->ws_path ? 0 : UV_ENOMEM;
     }
     return 0;
 }
@@ -93,9 +87,6 @@ int domi__http_listen(struct domi__listener **out,
     if (!err) {
         err = domi__accepter_open(&listener->accepter, &http->listen,
                                   &listener->base.port, on_socket);
-        if (err && listener->ws_path) {
-            domi__websocket_close(listener->base.loop);
-        }
     }
     if (err) {
         free_listener(listener);

@@ -4,9 +4,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/queue.h"
 
@@ -37,14 +40,6 @@ static ssize_t write_pieces(int fd, struct iovec *pieces, int count)
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static void set_blocked(struct domi__session *session, bool blocked)
-{
-    if (session->blocked != blocked) {
-        session->blocked = blocked;
-        domi__socket_watch(session);
-    }
-}
-
 void domi__socket_flush(struct domi__session *session)
 {
     struct iovec pieces[PIECES];
@@ -64,11 +59,27 @@ void domi__socket_flush(struct domi__session *session)
         }
         if (n < (ssize_t)size) {
             domi__queue_pack(session);
-            set_blocked(session, true);
+            domi__session_set_blocked(session, true, n > 0);
             return;
         }
     }
-    set_blocked(session, false);
+    domi__session_set_blocked(session, false, true);
+}
+
+int domi__socket_unsent(int fd)
+{
+    int unsent = 0;
+
+    return ioctl(fd, SIOCOUTQ, &unsent) ? 0 : unsent;
+}
+
+void domi__socket_close(struct domi__session *session)
+{
+    if (session->watch.fd >= 0) {
+        domi__watch_remove(session->loop, &session->watch);
+        close(session->watch.fd);
+        session->watch.fd = -1;
+    }
 }
 
 void domi__socket_read_to_end(struct domi__session *session)

@@ -1,36 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions over WebSocket, by libwebsockets.
+ * Sessions over WebSocket.
  *
- * The HTTP listener finds an upgrade good and gives its descriptor to
- * libwebsockets, with an upgrade request of our own making, which answers the
- * handshake and keeps the connection until it ends.
- *
- * What passes in between is ours. Frames are queued with their WebSocket
- * headers, shared by all receivers, and written as those of TCP are. What
- * clients send is decoded here, because libwebsockets 4.1 takes frames without
- * a mask and offers nothing to notice them by, checks pongs as if they were
- * text, ends some errors without a close code, and reads about a thousand
- * bytes per wake. So its reading stays switched off, it has nothing to write,
- * and the socket waits in the loop's own epoll set.
+ * The HTTP listener finds an upgrade good and hands its descriptor over; it is
+ * answered here, and is a session from then on. Frames are queued with their
+ * WebSocket headers, shared by all receivers, and written as those of TCP are;
+ * what clients send is decoded by websocket_decode.c.
  *
  * It fails by a bad frame, the peer's close or silence; all end in
  * domi__session_close, which calls shut: a close frame if it can still be
- * sent, a moment for the peer to read it, and then the descriptor is declared
- * dead to libwebsockets, which is the one way to make it let go at once.
+ * sent, and a moment for the peer to read it.
  */
-#include "transport/websocket_inner.h"
+#include "transport/websocket.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libwebsockets.h>
-
+#include "http/http.h"
 #include "transport/queue.h"
 #include "transport/socket.h"
 
@@ -39,9 +29,6 @@
 
 /* A session's connection; session->kind points here. */
 struct websocket {
-    struct domi__websocket_share *share;
-    struct domi__session *session;
-    struct lws *wsi; /* NULL: libwebsockets has let go */
     struct domi__websocket_decoder decoder;
     struct domi__buffer *rest; /* came after the owner stopped reading */
     bool whole;       /* session->input is a message that was not taken */
@@ -51,46 +38,14 @@ struct websocket {
     uint16_t code;    /* for our close frame; 0: by the reason */
 };
 
-/* ---- libwebsockets ------------------------------------------------------- */
-
-static void on_let_go(struct websocket *websocket);
-
-int domi__websocket_event(struct lws *wsi, int reason, void *user)
-{
-    struct websocket **place = user;
-
-    switch (reason) {
-    case LWS_CALLBACK_ESTABLISHED: {
-        /* Called inside the adoption, before that returns the wsi. */
-        struct domi__websocket_share *share =
-            lws_context_user(lws_get_context(wsi));
-
-        *place = share->adopting;
-        (*place)->wsi = wsi;
-        return lws_rx_flow_control(wsi, 0);
-    }
-    case LWS_CALLBACK_CLOSED:
-        if (place && *place) {
-            on_let_go(*place);
-            *place = NULL;
-        }
-        break;
-    default:
-        break;
-    }
-    return 0;
-}
-
 /* ---- out ----------------------------------------------------------------- */
 
 static void flush(struct domi__session *session)
 {
     struct websocket *websocket = session->kind;
 
-    if (websocket->wsi) {
-        domi__socket_flush(session);
-        websocket->cut = session->queue && session->queue->unsent > 0;
-    }
+    domi__socket_flush(session);
+    websocket->cut = session->queue && session->queue->unsent > 0;
 }
 
 /* Answers a ping, unless so much waits already that nobody reads it. */
@@ -100,6 +55,7 @@ static void send_pong(struct domi__session *session)
     size_t size = websocket->decoder.control_size;
     uint8_t *room;
 
+    domi__session_beat(session, size);
     if (domi__session_queued(session) > session->limits->send_limit / 2) {
         return;
     }
@@ -192,6 +148,7 @@ static void take(struct domi__session *session,
 static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
 {
     struct websocket *websocket = session->kind;
+    const struct domi__websocket_decoder *decoder = &websocket->decoder;
 
     while (size > 0 && session->state < DOMI__SESSION_CLOSING) {
         enum domi__websocket_event event;
@@ -206,7 +163,12 @@ static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
         bytes += taken;
         size -= taken;
         take(session, event);
+        if (decoder->head_size == 0 && !decoder->in_message) {
+            domi__session_set_begun(session, false);
+        }
     }
+    domi__session_set_begun(session,
+                            decoder->head_size > 0 || decoder->in_message);
 }
 
 /* One read. Returns whether there may be more. */
@@ -251,13 +213,6 @@ static void on_ready(struct domi__watch *watch, unsigned events)
     }
 }
 
-static void watch(struct domi__session *session)
-{
-    if (session->watch.fd >= 0) {
-        domi__socket_watch(session);
-    }
-}
-
 static void resume_reading(struct domi__session *session)
 {
     struct websocket *websocket = session->kind;
@@ -273,7 +228,7 @@ static void resume_reading(struct domi__session *session)
         domi__buffer_unref(&session->loop->buffers, rest);
     }
     if (session->state < DOMI__SESSION_CLOSING && !session->paused) {
-        watch(session);
+        domi__socket_watch(session);
     }
 }
 
@@ -304,6 +259,8 @@ static uint16_t code_of(enum domi_reason reason)
         return DOMI__WEBSOCKET_ERROR;
     case DOMI_REASON_MEMORY:
     case DOMI_REASON_TOO_MANY:
+    case DOMI_REASON_ADDRESS_SESSIONS:
+    case DOMI_REASON_ADDRESS_HANDSHAKES:
         return DOMI__WEBSOCKET_TRY_LATER;
     case DOMI_REASON_KICKED:
     case DOMI_REASON_GROUP_CLOSED:
@@ -317,6 +274,10 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_REFUSED:
     case DOMI_REASON_GROUP_EXISTS:
     case DOMI_REASON_NO_GROUP:
+    case DOMI_REASON_STALLED:
+    case DOMI_REASON_FRAME_TIMEOUT:
+    case DOMI_REASON_RATE:
+    case DOMI_REASON_SEND_TOTAL:
     case DOMI_REASON_NO_PROOF:
     case DOMI_REASON_BAD_PROOF:
     case DOMI_REASON_FOREIGN_USER:
@@ -343,59 +304,21 @@ static bool send_close(struct domi__session *session)
     return domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0;
 }
 
-static void gone(struct domi__session *session)
-{
-    struct websocket *websocket = session->kind;
-
-    session->kind = NULL;
-    domi__buffer_unref(&session->loop->buffers, websocket->rest);
-    domi__websocket_release(websocket->share);
-    free(websocket);
-    domi__session_gone(session);
-}
-
-/* libwebsockets hears that the socket is dead: then it lets go of it at once,
-   whatever it still holds for it, and closes the descriptor soon. */
-static void let_go(struct domi__session *session)
-{
-    struct websocket *websocket = session->kind;
-    struct lws_pollfd dead = {
-        .fd = session->watch.fd,
-        .revents = LWS_POLLHUP,
-    };
-
-    lws_service_fd(websocket->share->context, &dead);
-}
-
 static void shut(struct domi__session *session, bool linger)
 {
     struct websocket *websocket = session->kind;
-    bool tell = websocket->wsi && !websocket->ended && !websocket->closing &&
-                !websocket->cut &&
+    bool tell = !websocket->ended && !websocket->closing && !websocket->cut &&
                 session->reason != DOMI_REASON_SOCKET &&
                 (linger || !session->blocked);
 
     if (tell && send_close(session)) {
         return; /* the session's timer, or the peer's end, calls again */
     }
-    if (websocket->wsi) {
-        let_go(session);
-    }
-    gone(session);
-}
-
-/* ---- called by libwebsockets --------------------------------------------- */
-
-static void on_let_go(struct websocket *websocket)
-{
-    struct domi__session *session = websocket->session;
-
-    domi__watch_remove(session->loop, &session->watch);
-    session->watch.fd = -1;
-    websocket->wsi = NULL;
-    if (session->state < DOMI__SESSION_CLOSING) {
-        domi__session_close(session, DOMI_REASON_SOCKET);
-    }
+    domi__socket_close(session);
+    session->kind = NULL;
+    domi__buffer_unref(&session->loop->buffers, websocket->rest);
+    free(websocket);
+    domi__session_gone(session);
 }
 
 /* ---- accept -------------------------------------------------------------- */
@@ -404,38 +327,19 @@ static const struct domi__transport websocket_transport = {
     .name = "websocket",
     .is_websocket = true,
     .flush = flush,
-    .pause = watch,
+    .pause = domi__socket_watch,
     .resume = resume_reading,
     .shut = shut,
 };
 
-/* Gives the descriptor to libwebsockets, which answers the handshake before
-   this returns. False when that failed; then it has closed it, or will. */
-static bool adopt(struct websocket *websocket, int fd, const char *key)
+/* Frames follow at once, so that the answer has to be out; a socket whose
+   peer has asked has room for its 129 bytes. */
+static bool answer(struct domi__session *session, const char *key)
 {
-    struct domi__websocket_share *share = websocket->share;
-    struct lws *wsi;
-    char request[256];
-    int size = snprintf(request, sizeof(request),
-                        "GET / HTTP/1.1\r\n"
-                        "Host: domi\r\n"
-                        "Connection: Upgrade\r\n"
-                        "Upgrade: websocket\r\n"
-                        "Sec-WebSocket-Key: %s\r\n"
-                        "Sec-WebSocket-Version: 13\r\n\r\n",
-                        key);
+    char head[DOMI__HTTP_UPGRADE_SIZE];
+    size_t size = domi__http_upgrade_head(key, head);
 
-    share->adopting = websocket;
-    wsi = lws_adopt_socket_vhost_readbuf(share->vhost, fd, request,
-                                         (size_t)size);
-    share->adopting = NULL;
-    if (wsi && !websocket->wsi) {
-        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE,
-                        LWS_TO_KILL_SYNC);
-    }
-    /* We write beside libwebsockets from here on, so its answer must be out;
-       a fresh socket has room for its 129 bytes. */
-    return websocket->wsi != NULL && !lws_partial_buffered(wsi);
+    return send(session->watch.fd, head, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
 void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
@@ -446,25 +350,24 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     struct domi__session *session =
         websocket ? domi__session_new(&websocket_transport, listen, id) : NULL;
 
+    if (!websocket) {
+        listen->owner->dismiss(listen->arg);
+    }
     if (!session) {
         free(websocket);
         close(fd);
         return;
     }
-    websocket->share = domi__websocket_share(listen->loop);
-    websocket->session = session;
     domi__websocket_decoder_init(&websocket->decoder,
                                  session->limits->frame_limit);
     session->kind = websocket;
+    session->origin = domi__origin_of(listen, fd);
     session->watch.fd = fd;
     session->watch.ready = on_ready;
-    if (!adopt(websocket, fd, key)) {
-        if (!websocket->wsi) {
-            session->watch.fd = -1; /* no longer ours */
-        }
+    if (!answer(session, key)) {
         domi__session_close(session, DOMI_REASON_SOCKET);
         return;
     }
-    watch(session);
+    domi__socket_watch(session);
     consume(session, bytes, size);
 }

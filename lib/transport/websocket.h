@@ -8,16 +8,9 @@
 /* ---- connections --------------------------------------------------------- */
 
 /*
- * Makes libwebsockets ready on this loop; each open is paired with one close,
- * and sessions outlive it. 0, or DOMI_E_WEBSOCKET, or UV_ENOMEM.
- */
-int domi__websocket_open(struct domi__loop *loop);
-void domi__websocket_close(struct domi__loop *loop);
-
-/*
  * Takes over the descriptor of an upgrade request that was found good, in any
- * case. `key` is its Sec-WebSocket-Key; `bytes` came behind the request and
- * may be written to. `id` was given by the owner's admit.
+ * case, and answers it. `key` is its Sec-WebSocket-Key; `bytes` came behind the
+ * request and may be written to. `id` was given by the owner's admit.
  */
 void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
                             int fd, const char *key, uint8_t *bytes,

@@ -115,6 +115,7 @@ int domi__zone_options_init(struct domi_zone *zone,
     options->handshake_ms = or_default(options->handshake_ms, 5000);
     options->silence_ms = or_default(options->silence_ms, 10000);
     options->handler_limit_ms = or_default(options->handler_limit_ms, 100);
+    options->groups = or_default(options->groups, 100000);
     set_limits(zone);
     return 0;
 }

@@ -152,6 +152,7 @@ struct domi_zone {
     struct domi__log log;
     struct domi_zone_options options; /* with defaults, strings copied */
     struct domi__session_limits limits;
+    _Atomic uint32_t group_count; /* of all workers */
     struct domi__session_limits stranger_limits; /* of links not trusted */
     struct domi_registry *registry;
     struct domi_registry *own_registry; /* NULL when one was given */

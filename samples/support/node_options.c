@@ -91,6 +91,20 @@ static const char *take_come_back(const struct option_row *row,
     return option_text(row, value);
 }
 
+static const char *take_origin(const struct option_row *row,
+                               const char *value)
+{
+    const char **origins = row->target;
+
+    for (int i = 0; i < NODE_ORIGINS_MAX; i++) {
+        if (!origins[i]) {
+            origins[i] = value;
+            return strstr(value, "://") ? NULL : "as https://example.com";
+        }
+    }
+    return "given 16 times at most";
+}
+
 /* ---- the table ----------------------------------------------------------- */
 
 /* An option, and all that a program must be made of for it to mean something.
@@ -119,6 +133,9 @@ static const struct node_row table[] = {
      option_port, AT(http_port)},
     {NODE_GATEWAY, "web", "DIR", "of static files; none", option_text,
      AT(web_root)},
+    {NODE_GATEWAY, "origin", "URL",
+     "whose pages may connect; once for each; the own", take_origin,
+     AT(origins)},
     {NODE_GATEWAY, "name", "NAME", "of the service; gate", option_text,
      AT(name)},
     {NODE_ZONE, "name", "NAME", "of the service; room", option_text, AT(name)},
@@ -175,7 +192,7 @@ static const struct node_row table[] = {
      "where they are sent; where they came from", take_come_back,
      AT(come_back)},
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
-     "of memory: rooms above it get no new users; 90", option_percent,
+     "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
 };
 
@@ -309,6 +326,7 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .tcp_port = o->tcp_port,
         .http_port = o->http_port,
         .web_root = o->web_root,
+        .origins = o->origins[0] ? o->origins : NULL,
         .version = o->version,
         .id = o->id >= 0 ? &o->id : NULL,
         .registry = o->registry,

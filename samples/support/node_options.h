@@ -14,6 +14,8 @@ enum node_part {
     NODE_REMOTE = 4, /* the other nodes are in other processes */
 };
 
+#define NODE_ORIGINS_MAX 16
+
 /* What the operator wants. The program sets the first lines, and its own
    defaults; the rest is zeroed before the command line is read. */
 struct node_options {
@@ -30,6 +32,7 @@ struct node_options {
     int id;      /* -1: the registry gives one */
     int workers; /* -1: as many as suit the machine */
     const char *web_root;
+    const char *origins[NODE_ORIGINS_MAX + 1]; /* NULL behind the last */
     const char *advertise;
     const char *admin_token;
     char *cluster_key; /* from a file, or NULL; freed by node_options_fini */

@@ -29,7 +29,7 @@ class Options(support.TestCase):
         common = ('--host', '--tcp-port', '--http-port', '--name',
                   '--version', '--id', '--admin-token', '--drain-rate',
                   '--help')
-        users = ('--web', '--come-back')
+        users = ('--web', '--origin', '--come-back')
         cluster = ('--zone', '--consul', '--advertise', '--check-interval',
                    '--damp', '--settle', '--claim-ttl', '--id-prefix',
                    '--lost-id', '--cluster-key-file',

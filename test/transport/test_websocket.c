@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of WebSocket sessions, over real sockets and libwebsockets. */
+/* Tests of WebSocket sessions, over real sockets. */
 #include "peer.h"
 
 #include <setjmp.h>
@@ -498,6 +498,17 @@ static void closes_on_messages_that_are_not_one_frame(void **state)
     ends(peer, DOMI_REASON_BAD_MESSAGE);
 }
 
+/* Its first bytes, read as a length, are above the limit. */
+static void does_not_call_a_small_message_too_long(void **state)
+{
+    struct peer *peer = opened();
+
+    (void)state;
+    send_ws(peer, 0x81, "Hello, world!", 13);
+    expect_close(peer, 1002);
+    ends(peer, DOMI_REASON_BAD_MESSAGE);
+}
+
 static void closes_with_codes_by_reason(void **state)
 {
     static const struct {
@@ -546,7 +557,7 @@ static void closes_a_silent_session_that_never_reads(void **state)
     send_frame(peer, FLOOD, 0);
     RUN_UNTIL(&server.uv, server.closed == 1);
     assert_int_equal(server.reason, DOMI_REASON_SILENT);
-    /* The descriptor has gone too, though libwebsockets held bytes for it. */
+    /* The descriptor has gone too, though bytes wait for the peer. */
     RUN_UNTIL(&server.uv, open_descriptors() == descriptors + 1);
     peer_free(peer);
 }
@@ -819,6 +830,7 @@ int main(void)
         TEST(answers_a_close_with_its_code),
         TEST(closes_with_codes_for_bad_frames),
         TEST(closes_on_messages_that_are_not_one_frame),
+        TEST(does_not_call_a_small_message_too_long),
         TEST(closes_with_codes_by_reason),
         TEST(closes_a_silent_handshake),
         TEST(closes_a_silent_session_that_never_reads),
