@@ -68,6 +68,17 @@ static const char *take_lost_id(const struct option_row *row,
     return NULL;
 }
 
+<<<<<<< HEAD
+static const char *take_yes_no(const struct option_row *row, const char *value)
+{
+    int *answer = row->target;
+
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        return "yes or no";
+    }
+    *answer = value[0] == 'y';
+    return NULL;
+=======
 static const char *take_secret_file(const struct option_row *row,
                                     const char *value)
 {
@@ -76,6 +87,7 @@ static const char *take_secret_file(const struct option_row *row,
     free(*secret);
     *secret = secret_read(value);
     return *secret ? NULL : "a file that can be read, with one line of text";
+>>>>>>> main
 }
 
 /* Where users are sent to: a host's name or address, for their clients. */
@@ -131,7 +143,8 @@ static const struct node_row table[] = {
      option_port, AT(http_port)},
     {NODE_ZONE, "http-port", "N", "for health checks; 8090; 0: a free one",
      option_port, AT(http_port)},
-    {NODE_GATEWAY, "web", "DIR", "of static files; none", option_text,
+    {NODE_GATEWAY, "web", "DIR",
+     "of the page's files, such as samples/chat/web; none", option_text,
      AT(web_root)},
     {NODE_GATEWAY, "origin", "URL",
      "whose pages may connect; once for each; the own", take_origin,
@@ -141,16 +154,17 @@ static const struct node_row table[] = {
     {NODE_ZONE, "name", "NAME", "of the service; room", option_text, AT(name)},
     {0, "version", "N", "of the service; 1", option_positive, AT(version)},
     {NODE_REMOTE, "id", "N",
-     "of the node; from Consul, or made from its address", option_id,
+     "of the node; given by Consul, or made of its address", option_id,
      AT(id)},
     {0, "id", "N", "of the node; 0", option_id, AT(id)},
-    {NODE_ZONE, "workers", "N", "threads; 0: handlers run on the loop",
-     option_workers, AT(workers)},
+    {NODE_ZONE, "workers", "N",
+     "threads; cores less one; 0: the loop runs handlers", option_workers,
+     AT(workers)},
 
     {NODE_GATEWAY | NODE_REMOTE, "zone", "NAME=HOST:PORT",
-     "a chat-room; once for each", take_zone, WHOLE},
+     "a chat-room, once for each; none", take_zone, WHOLE},
     {NODE_REMOTE, "zone", "NAME=HOST:PORT",
-     "for gateways; here it keeps from asking Consul",
+     "for gateways, here it keeps from asking Consul; none",
      take_zone_idle, WHOLE},
     {NODE_REMOTE, "consul", "URL",
      "of its agent; CONSUL_HTTP_ADDR, without --zone", option_text,
@@ -194,6 +208,31 @@ static const struct node_row table[] = {
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
      "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
+
+    {NODE_GATEWAY, "sessions", "N", "at most; 0: as descriptors allow",
+     option_count, AT(sessions)},
+    {NODE_GATEWAY, "sessions-per-address", "N", "at most; 500",
+     option_positive, AT(sessions_per_address)},
+    {NODE_GATEWAY, "handshakes-per-address", "N",
+     "connections that say nothing; 100", option_positive,
+     AT(handshakes_per_address)},
+    {NODE_GATEWAY, "limit-loopback", "yes|no",
+     "whether addresses of this machine count; no", take_yes_no,
+     AT(limit_loopback)},
+    {NODE_GATEWAY, "frame-rate", "N",
+     "frames a user may send a second, say 20; any", option_count,
+     AT(frame_rate)},
+    {NODE_GATEWAY, "byte-rate", "N",
+     "bytes a user may send a second, say 32768; any", option_count,
+     AT(byte_rate)},
+    {NODE_GATEWAY, "delivery-rate", "N",
+     "messages that become of these, say 2000; any", option_count,
+     AT(delivery_rate)},
+    {NODE_GATEWAY, "join-rate", "N",
+     "rooms a user may ask for a second, say 5; any", option_count,
+     AT(join_rate)},
+    {NODE_ZONE, "groups", "N", "rooms at most; 100000", option_positive,
+     AT(groups)},
 };
 
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
@@ -338,6 +377,14 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .drain_rate = (unsigned)o->drain_rate,
         .come_back = o->come_back,
         .full_percent = (unsigned)o->full_percent,
+        .sessions = (unsigned)o->sessions,
+        .sessions_per_address = (unsigned)o->sessions_per_address,
+        .handshakes_per_address = (unsigned)o->handshakes_per_address,
+        .limit_loopback = o->limit_loopback,
+        .frame_rate = (unsigned)o->frame_rate,
+        .byte_rate = (unsigned)o->byte_rate,
+        .delivery_rate = (unsigned)o->delivery_rate,
+        .join_rate = (unsigned)o->join_rate,
         .log = report_log,
     };
 }
@@ -360,6 +407,7 @@ struct domi_zone_options node_options_zone(const struct node_options *o)
         .cluster_key_old =
             key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
+        .groups = (unsigned)o->groups,
         .log = report_log,
     };
 }

@@ -307,6 +307,23 @@ static void tells_all_that_the_group_is_closed(void **state)
     world_close(&m.world);
 }
 
+static void tells_that_the_zone_has_too_many_groups(void **state)
+{
+    struct members m;
+    uint8_t extend[10];
+
+    (void)state;
+    members_open(&m);
+    put_ids(extend, 1, (uint64_t)GROUP);
+    domi_put_u16(extend + 8, DOMI_REASON_TOO_MANY);
+    peer_send_frame(m.zone->link, DOMI__FRAME_GROUP_CLOSED, NULL, 0, extend,
+                    10);
+    user_expect_notice(&m.a, DOMI_NOTICE_LEFT, DOMI_REASON_TOO_MANY,
+                       &m.place.target);
+    assert_int_equal(m.world.detach_reason, DOMI_REASON_TOO_MANY);
+    world_close(&m.world);
+}
+
 static void tells_the_zone_once_who_is_gone(void **state)
 {
     struct members m;
@@ -518,6 +535,7 @@ int main(void)
         cmocka_unit_test(a_list_of_strangers_harms_nobody),
         cmocka_unit_test(tells_who_is_kicked),
         cmocka_unit_test(tells_all_that_the_group_is_closed),
+        cmocka_unit_test(tells_that_the_zone_has_too_many_groups),
         cmocka_unit_test(tells_the_zone_once_who_is_gone),
         cmocka_unit_test(tells_a_recorded_zone_of_each_group),
         cmocka_unit_test(limits_a_sessions_targets),

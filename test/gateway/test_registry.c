@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a gateway does when its registry answers late, refuses, or gives
    another id. */
-#include "hand.h"
+#include "../cluster/hand.h"
 #include "world.h"
 
 #include <stdio.h>
