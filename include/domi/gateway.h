@@ -157,6 +157,9 @@ struct domi_gateway_options {
                                   again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
+    unsigned zone_groups;      /* of one zone, as it tells; the link to one
+                                  with more is cut; 1,048,576, which take some
+                                  100 MiB */
     unsigned sessions;         /* at most; 0: as descriptors allow, of which
                                   the last 32 are kept for links and such */
     unsigned sessions_per_address;   /* at most; 500 */

@@ -226,6 +226,33 @@ static void loses_a_zone_that_sends_what_zones_may_not(void **state)
     }
 }
 
+#define LIST 120000u /* ids; nearly as long as a frame may be */
+
+/* Each is taken back, and the users who are there go on. */
+static void a_list_of_strangers_harms_nobody(void **state)
+{
+    struct members m;
+    uint8_t *ids = malloc(LIST * 8);
+    uint8_t group[8];
+
+    (void)state;
+    assert_non_null(ids);
+    for (uint32_t i = 0; i < LIST; i++) {
+        domi_put_u64(ids + (size_t)i * 8, 1000 + i);
+    }
+    members_open(&m);
+    joined(&m, GROUP, m.a.id);
+    domi_put_u64(group, GROUP);
+    peer_send_frame(m.zone->link, DOMI__FRAME_JOINED, ids, LIST * 8, group, 8);
+    for (uint32_t i = 0; i < LIST; i++) {
+        zone_expect_leave(m.zone, 1000 + i, GROUP);
+    }
+    zone_broadcast(m.zone, GROUP, "still here");
+    user_expect_text(&m.a, "still here");
+    world_close(&m.world);
+    free(ids);
+}
+
 static void tells_who_is_kicked(void **state)
 {
     struct members m;
@@ -505,6 +532,7 @@ int main(void)
         cmocka_unit_test(attaches_to_another_group_of_the_zone),
         cmocka_unit_test(keeps_zones_from_users_of_others),
         cmocka_unit_test(loses_a_zone_that_sends_what_zones_may_not),
+        cmocka_unit_test(a_list_of_strangers_harms_nobody),
         cmocka_unit_test(tells_who_is_kicked),
         cmocka_unit_test(tells_all_that_the_group_is_closed),
         cmocka_unit_test(tells_that_the_zone_has_too_many_groups),
