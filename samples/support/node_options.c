@@ -68,7 +68,6 @@ static const char *take_lost_id(const struct option_row *row,
     return NULL;
 }
 
-<<<<<<< HEAD
 static const char *take_yes_no(const struct option_row *row, const char *value)
 {
     int *answer = row->target;
@@ -78,7 +77,8 @@ static const char *take_yes_no(const struct option_row *row, const char *value)
     }
     *answer = value[0] == 'y';
     return NULL;
-=======
+}
+
 static const char *take_secret_file(const struct option_row *row,
                                     const char *value)
 {
@@ -87,7 +87,6 @@ static const char *take_secret_file(const struct option_row *row,
     free(*secret);
     *secret = secret_read(value);
     return *secret ? NULL : "a file that can be read, with one line of text";
->>>>>>> main
 }
 
 /* Where users are sent to: a host's name or address, for their clients. */
