@@ -80,8 +80,8 @@ typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
 
 /*
  * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED,
- * GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may, or DRAINING
- * when it drains and the group is to be had elsewhere. The user has been told
+ * GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may, or
+ * DRAINING when it drains and the group is to be had elsewhere. The user has been told
  * by a notice; with DRAINING it says how long to wait before asking for the
  * group again, a time of its own for each user: up to a millisecond for each
  * that was attached here, and 5 s at most. Not called for what the gateway does

@@ -45,7 +45,8 @@ struct domi__effect_note {
     uint32_t ms;     /* SLOW: how long the call took */
     uint16_t type;   /* of the frame; 0: a call for another cause */
     uint16_t reason; /* DROPPED: NO_GROUP, UNKNOWN_TYPE, REFUSED, MEMORY,
-                        TOO_MANY or DRAINING; CLOSED: GROUP_CLOSED or DRAINING */
+                        TOO_MANY or DRAINING; CLOSED: GROUP_CLOSED or
+                        DRAINING */
 };
 
 /* What a host needs; all called on its thread with `arg`. */

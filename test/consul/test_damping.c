@@ -416,7 +416,8 @@ int main(void)
         cmocka_unit_test(an_unhealthy_node_is_suspect_until_it_has_settled),
         cmocka_unit_test(an_answer_settles_as_time_does),
         cmocka_unit_test(nodes_that_flap_each_second_stay_suspect),
-        cmocka_unit_test(a_node_that_comes_back_is_suspect_until_it_has_settled),
+        cmocka_unit_test(
+            a_node_that_comes_back_is_suspect_until_it_has_settled),
         cmocka_unit_test(a_node_that_is_new_is_trusted_at_once),
         cmocka_unit_test(nodes_that_come_and_go_each_second_stay_suspect),
         cmocka_unit_test(a_node_of_another_id_does_not_inherit_the_suspicion),

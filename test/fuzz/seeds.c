@@ -306,8 +306,8 @@ static const struct {
     {"address-short", 112, "\x01http://a:1"},
     {"base64-short", 80, "\x01YWI="},
     {"key-object", 1, "{\"Key\":\"a\"}"},
-    {"ids-keys", 2, "[\"domi/nodes/0\",\"domi/nodes/1022\","
-                    "\"domi/nodes/x\",1]"},
+    {"ids-keys", 2,
+     "[\"domi/nodes/0\",\"domi/nodes/1022\",\"domi/nodes/x\",1]"},
     {"ids-reserves", 5, "[" KEY "\"Flags\":0}," KEY "\"Session\":\"x\"},{}]"},
     {"ids-services", 2, "[{\"ServiceID\":\"7\",\"Status\":\"passing\","
                         "\"Notes\":\"domi\"},{\"ServiceID\":\"8\",\"Status\":"

@@ -14,6 +14,9 @@ static void use(const struct domi__http_request *request, struct trace *trace)
 {
     const char *host = request->headers[DOMI__HTTP_HOST];
     const char *known = request->headers[DOMI__HTTP_IF_NONE_MATCH];
+    static const char *const pages[] = {"https://one.example", NULL};
+    static const struct domi__http_origins same_host;
+    static const struct domi__http_origins listed = {pages, true};
     const struct domi__http_file file = {.etag = "\"5f.1.2\""};
     const struct domi__http_response response = {
         .status = 200,
@@ -28,7 +31,8 @@ static void use(const struct domi__http_request *request, struct trace *trace)
 
     CHECK(size > 0 && size <= sizeof(head));
     CHECK(!host || !strpbrk(host, "\r\n"));
-    trace_add_number(trace, domi__http_upgrade_check(request));
+    trace_add_number(trace, domi__http_upgrade_check(request, &same_host));
+    trace_add_number(trace, domi__http_upgrade_check(request, &listed));
     trace_add_number(trace, host && domi__http_is_local_host(host));
     trace_add_number(trace, domi__http_file_is_known(&file, known));
 }
