@@ -69,6 +69,13 @@ static void read_entries(const cJSON *json)
     domi__consul_entries_free(entries);
 }
 
+/* What is asked of Consul next rests on what it said. */
+static void write_transactions(const struct domi__consul_key *key)
+{
+    cJSON_Delete(domi__consul_key_lock(key, PREFIX "7", "a-b-c", key->value));
+    cJSON_Delete(domi__consul_key_delete(key, PREFIX "7"));
+}
+
 static void read_key(const cJSON *json)
 {
     const struct domi__consul_reply missing = {.status = 404};
@@ -77,11 +84,13 @@ static void read_key(const cJSON *json)
     struct domi__consul_key key;
 
     CHECK(domi__consul_key_read(&key, &missing) && !key.exists);
+    write_transactions(&key);
     CHECK(!domi__consul_key_read(&key, &refused));
     if (domi__consul_key_read(&key, &reply)) {
         CHECK(key.exists && key.modify_index > 0);
         CHECK(strnlen(key.session, sizeof(key.session)) < sizeof(key.session));
         CHECK(key.value[sizeof(key.value) - 1] == '\0');
+        write_transactions(&key);
         if (key.size < sizeof(key.value)) {
             domi__consul_version_number(key.value, key.size);
         }

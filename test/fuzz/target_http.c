@@ -13,6 +13,7 @@
 static void use(const struct domi__http_request *request, struct trace *trace)
 {
     const char *host = request->headers[DOMI__HTTP_HOST];
+    const char *origin = request->headers[DOMI__HTTP_ORIGIN];
     const char *known = request->headers[DOMI__HTTP_IF_NONE_MATCH];
     static const char *const pages[] = {"https://one.example", NULL};
     static const struct domi__http_origins same_host;
@@ -34,6 +35,7 @@ static void use(const struct domi__http_request *request, struct trace *trace)
     trace_add_number(trace, domi__http_upgrade_check(request, &same_host));
     trace_add_number(trace, domi__http_upgrade_check(request, &listed));
     trace_add_number(trace, host && domi__http_is_local_host(host));
+    trace_add_number(trace, origin && domi__http_is_origin(origin));
     trace_add_number(trace, domi__http_file_is_known(&file, known));
 }
 
