@@ -42,7 +42,8 @@ extern "C" {
     XX(NO_GROUP, 25, "no such group")                                          \
     XX(MEMORY, 26, "out of memory")                                            \
     XX(TOO_MANY, 27, "a limit on the number of objects is reached")    \
-    XX(DRAINING, 28, "the node is being drained")
+    XX(DRAINING, 28, "the node is being drained")                              \
+    XX(TLS, 29, "TLS with the peer failed")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

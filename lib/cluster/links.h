@@ -41,6 +41,7 @@ struct domi__links_options {
     struct domi__session_limits limits; /* of each link's session */
     int node_id;                        /* the gateway's, for the hello */
     uint32_t features;                  /* as well */
+    struct domi__tls *tls;              /* of links over TCP; NULL: none */
     const struct domi__links_calls *calls;
     void *user;
 };

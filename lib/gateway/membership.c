@@ -53,6 +53,7 @@ static int make_links(struct domi_gateway *gateway)
             },
         .node_id = gateway->membership.self.id,
         .features = link_features(gateway),
+        .tls = gateway->link_tls,
         .calls = &domi__gateway_links_calls,
         .user = gateway,
     };
@@ -178,6 +179,7 @@ int domi__gateway_join(struct domi_gateway *gateway)
                 .host = gateway->advertised,
                 .tcp_port = domi_gateway_tcp_port(gateway),
                 .http_port = domi_gateway_http_port(gateway),
+                .https = gateway->tls != NULL,
                 .version = gateway->options.version,
             },
         .on_joined = on_joined,

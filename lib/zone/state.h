@@ -146,6 +146,7 @@ struct domi_zone {
     struct domi__ids ids;
     struct domi__zone_load load;
     struct domi__zone_drain drain;
+    struct domi__tls *tls; /* of links; NULL: none */
     struct domi__listener *tcp;
     struct domi__listener *http;
     struct domi__memory_port port;
@@ -199,6 +200,11 @@ void domi__zone_options_fini(struct domi_zone *zone);
 
 /* 0, or DOMI_E_OPTION after a line in the log. */
 int domi__zone_options_check(struct domi_zone *zone);
+
+/* ---- tls.c --------------------------------------------------------------- */
+
+/* Copies the options. 0 or UV_ENOMEM. */
+int domi__zone_tls_init(struct domi_zone *zone);
 
 /* ---- workers.c ----------------------------------------------------------- */
 
