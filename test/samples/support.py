@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -133,8 +134,12 @@ class Closed(Exception):
 class Connection:
     """A TCP connection, byte by byte."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
         self.socket = socket.create_connection(('127.0.0.1', port), DEADLINE)
+        if tls:
+            with self.socket as plain:  # Closed unless that goes well.
+                self.socket = tls.wrap_socket(plain,
+                                              server_hostname='127.0.0.1')
         self.pending = b''
 
     def send(self, data):
@@ -148,7 +153,7 @@ class Connection:
         until = time.monotonic() + seconds
         while len(self.pending) < size:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not self._readable(left):
                 raise AssertionError(f'{size} bytes did not come, only '
                                      f'{self.pending[-64:].hex()}')
             try:
@@ -162,6 +167,12 @@ class Connection:
             return self.pending[:size]
         data, self.pending = self.pending[:size], self.pending[size:]
         return data
+
+    def _readable(self, seconds):
+        """Waits for bytes; of TLS some may have left the socket already."""
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        return bool(select.select([self.socket], [], [], seconds)[0])
 
     def closed(self, seconds=DEADLINE):
         """Waits for the end and returns what came before it."""
@@ -180,8 +191,8 @@ class Connection:
 class User(Connection):
     """A user of a gateway, over TCP."""
 
-    def __init__(self, port):
-        super().__init__(port)
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
         self.send(MAGIC)
         self.id = struct.unpack('<Q', self.receive(8))[0]
 
@@ -233,8 +244,8 @@ class User(Connection):
 class Browser:
     """A user over WebSocket: just enough of it."""
 
-    def __init__(self, port):
-        self.connection = Connection(port)
+    def __init__(self, port, tls=None):
+        self.connection = Connection(port, tls)
         key = base64.b64encode(os.urandom(16)).decode()
         self.connection.send(
             f'GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n'

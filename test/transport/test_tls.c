@@ -65,8 +65,11 @@ static void copy(const char *from, const char *to)
 {
     char line[512];
 
-    snprintf(line, sizeof(line), "%s/%s.pem %s/%s.pem && cp %s/%s.key %s/%s.key",
-             folder, from, folder, to, folder, from, folder, to);
+    snprintf(line, sizeof(line), "%s/%s.pem %s/%s.pem", folder, from, folder,
+             to);
+    run("cp", line);
+    snprintf(line, sizeof(line), "%s/%s.key %s/%s.key", folder, from, folder,
+             to);
     run("cp", line);
 }
 
