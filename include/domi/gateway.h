@@ -81,12 +81,12 @@ typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
 
 /*
  * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED,
- * GROUP_CLOSED, or DRAINING when the zone drains and the group is to be had
- * elsewhere. The user has been told by a notice; with DRAINING it says how long
- * to wait before asking for the group again, a time of its own for each user:
- * up to a millisecond for each that was attached here, and 5 s at most. Not
- * called for what the gateway does itself, nor for sessions that disconnect.
- * [loop]
+ * GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may, or
+ * DRAINING when it drains and the group is to be had elsewhere. The user has been told
+ * by a notice; with DRAINING it says how long to wait before asking for the
+ * group again, a time of its own for each user: up to a millisecond for each
+ * that was attached here, and 5 s at most. Not called for what the gateway does
+ * itself, nor for sessions that disconnect. [loop]
  */
 typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -96,8 +96,8 @@ typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
 /*
  * The outcome of domi_gateway_call: `status` is 0, and the session is attached
  * to `target`; or a negative code and `target` is NULL: DOMI_E_NO_ZONE,
- * DOMI_E_FULL when all zones of the service are too full, DOMI_E_ZONE_LOST
- * when the link could not be opened, DOMI_E_TOO_MANY,
+ * DOMI_E_FULL when the group is nowhere and all zones of the service are too
+ * full, DOMI_E_ZONE_LOST when the link could not be opened, DOMI_E_TOO_MANY,
  * DOMI_E_SESSION_GONE (`session` is then NULL), UV_ENOMEM. [loop]
  */
 typedef void (*domi_call_fn)(struct domi_gateway *gateway,
@@ -133,6 +133,13 @@ struct domi_gateway_options {
     int http_port;        /* for pages and WebSocket; as above */
     const char *ws_path;  /* where WebSocket is; "/ws" */
     const char *web_root; /* folder of static files; NULL: none */
+    const char *const *origins; /* whose pages may open WebSockets, each as
+                                   "https://example.com" or with a port, and
+                                   NULL at their end; copied. NULL: pages of
+                                   the host that the request is for, which
+                                   includes those that web_root has */
+    int origin_required;  /* browsers name the page's origin always, programs
+                             seldom; 0: who names none may open WebSockets */
     int version;          /* of the service; 1 */
     const int *id;        /* node id, 0 to 1022; NULL: the registry gives it */
 
@@ -149,10 +156,37 @@ struct domi_gateway_options {
     unsigned silence_ms;       /* without a byte from a peer; 10,000 */
     unsigned heartbeat_ms;     /* between heartbeats to zones, less than
                                   silence_ms; 5,000, at most half of that */
-    unsigned link_open_ms;     /* until a link is open; 5,000 */
+    unsigned link_open_ms;     /* until a link is open; 5,000; and as long
+                                  again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
-    unsigned sessions;         /* at most; 0: as descriptors allow */
+    unsigned sessions;         /* at most; 0: as descriptors allow, of which
+                                  the last 32 are kept for links and such */
+    unsigned sessions_per_address;   /* at most; 500 */
+    unsigned handshakes_per_address; /* connections of one address that are
+                                  neither sessions yet nor have asked for a
+                                  page; 100. An address of IPv6 counts by its
+                                  first 64 bits. Behind a proxy on another
+                                  machine all users have one address: raise
+                                  both */
+    int limit_loopback;        /* not 0: addresses of this machine count too */
+    size_t send_total;         /* bytes waiting for all users who take nothing
+                                  now; above it those for whom most waits are
+                                  closed; 256 MiB */
+    unsigned stall_ms;         /* while a user takes none of what waits for it;
+                                  10,000 */
+    unsigned frame_ms;         /* for a frame of a user to become whole;
+                                  10,000 */
+
+    /* What one user may do in a second, and twice as much at once. Above it
+       nothing of the user's is read until it is within its right again; one
+       who goes on for excess_ms is closed. 0: any number. */
+    unsigned frame_rate;       /* frames, heartbeats among them */
+    unsigned byte_rate;        /* bytes of them; at least frame_limit / 2 */
+    unsigned delivery_rate;    /* what the frames to groups become: each counts
+                                  as many as are attached to its group here */
+    unsigned join_rate;        /* calls of domi_gateway_call for the session */
+    unsigned excess_ms;        /* 10,000 */
 
     const struct domi_tls_options *tls;      /* for users, on both ports: wss
                                                 and https instead of ws and
@@ -169,14 +203,25 @@ struct domi_gateway_options {
     unsigned drain_rate; /* in a drain: users a second who are told to come
                             back elsewhere; 0: none, each stays as long as it
                             likes */
+    const char *cluster_key; /* what the nodes of a cluster have in common: a
+                                link over TCP serves nobody before both its
+                                ends have proven that they have it. 16 to 256
+                                bytes, too random to be guessed, such as 32 of
+                                `openssl rand -base64`. NULL: no proof is asked
+                                for, and none is given */
+    const char *cluster_key_old; /* another key that is as good, while one
+                                    takes the other's place: first each node
+                                    gets both, in any order, then the new one
+                                    alone; NULL: none */
     const char *come_back; /* where to: text for clients, at most 200 bytes;
                               domi's own follow an IP address and port, as
                               "192.0.2.7:8888"; NULL: to where they came from,
                               which leads elsewhere */
     domi_choose_fn choose; /* the zone for a new group, where the registry
                               leaves that to gateways; domi_choose_lowest */
-    unsigned full_percent; /* no new groups and users to zones with more memory
-                              in use; 90 */
+    unsigned full_percent; /* no new groups to zones with more memory in use,
+                              as for `choose`; 100 at most; 90. Who asks for a
+                              group that such a zone has is let in */
 
     domi_connect_fn on_connect;       /* NULL: all are accepted */
     domi_disconnect_fn on_disconnect;
@@ -196,9 +241,14 @@ struct domi_gateway_stats {
     uint64_t frames_out;     /* to users */
     uint64_t dropped_queue;  /* frames for users with a full queue */
     uint64_t dropped_target; /* frames for a target just left or lost */
-    uint64_t accept_pauses;  /* times when descriptors were short */
+    uint64_t accept_pauses;  /* times when descriptors were used up */
+    uint64_t accept_surplus; /* connections closed as descriptors were short */
+    uint64_t rate_pauses;    /* times when a user was not read for its rate */
+    uint64_t send_waiting;   /* bytes, now, for users who take nothing */
+    uint64_t foreign_origins; /* WebSockets refused for their origin */
     uint64_t closed[DOMI_REASON_COUNT];       /* sessions, by reason */
-    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason */
+    uint64_t links_closed[DOMI_REASON_COUNT]; /* links, by reason; also those
+                                                 that could not be opened */
 };
 
 /*

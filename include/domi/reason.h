@@ -41,9 +41,18 @@ extern "C" {
     XX(GROUP_EXISTS, 24, "a group of this id exists already")                  \
     XX(NO_GROUP, 25, "no such group")                                          \
     XX(MEMORY, 26, "out of memory")                                            \
-    XX(TOO_MANY, 27, "a limit on the number of objects is reached")    \
+    XX(TOO_MANY, 27, "a limit on the number of objects is reached")            \
     XX(DRAINING, 28, "the node is being drained")                              \
-    XX(TLS, 29, "TLS with the peer failed")
+    XX(STALLED, 29, "the peer has taken nothing for too long")                 \
+    XX(FRAME_TIMEOUT, 30, "a frame took too long to come")                     \
+    XX(RATE, 31, "the user kept sending more than it may")                     \
+    XX(ADDRESS_SESSIONS, 32, "too many sessions of one address")               \
+    XX(ADDRESS_HANDSHAKES, 33, "too many unfinished handshakes of one address")\
+    XX(SEND_TOTAL, 34, "too much waits for peers that read slowly")            \
+    XX(NO_PROOF, 35, "no proof of the cluster key")                            \
+    XX(BAD_PROOF, 36, "a wrong proof of the cluster key")                      \
+    XX(FOREIGN_USER, 37, "a user whose id another gateway gave")               \
+    XX(TLS, 38, "TLS with the peer failed")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

@@ -87,8 +87,9 @@ struct domi_consul_options {
     unsigned check_ms; /* between Consul's checks, in whole seconds; 1,000 */
     unsigned damp_ms;  /* how long an answer that a service has no node at all
                           is not believed; 5,000 */
-    unsigned settle_ms; /* how long a node that was unhealthy must be healthy
-                           before it gets new groups; 3,000 */
+    unsigned settle_ms; /* how long a node that was unhealthy, or missing for
+                           less than a minute, must be healthy before it gets
+                           new groups; 3,000 */
     unsigned session_s; /* time to live of the claim on a node id, as Consul
                            takes it: 10 at least, unless Consul is told
                            otherwise; 10 */

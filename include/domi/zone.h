@@ -78,9 +78,12 @@ struct domi_zone_options {
                                   link_frame_limit */
     size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
     unsigned handshake_ms;     /* until the magic is whole, with TLS from the
-                                  first byte on; 5,000 */
+                                  first byte on; 5,000; and as long again for
+                                  a gateway to prove itself */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
     unsigned handler_limit_ms; /* reported when exceeded; 100 */
+    unsigned groups;           /* of which no more are made for frames: users
+                                  who ask for one are told TOO_MANY; 100,000 */
 
     const struct domi_tls_options *link_tls; /* for links from gateways, all
                                                 or none; NULL: none. The HTTP
@@ -90,6 +93,11 @@ struct domi_zone_options {
                                that means all addresses, the first one of the
                                machine; of its loopback for want of others */
     const char *admin_token; /* for POST /<id>/exit; NULL: only from loopback */
+    const char *cluster_key; /* as in struct domi_gateway_options. Without one
+                                whoever reaches tcp_port is taken for a
+                                gateway, which a host that is not loopback is
+                                warned of at the start */
+    const char *cluster_key_old;
     unsigned drain_rate; /* in a drain: users a second who are sent to other
                             zones, by closing their groups; 0: none, each
                             stays as long as it likes */
@@ -111,6 +119,7 @@ struct domi_zone_stats {
     uint64_t frames_in;        /* taken for groups */
     uint64_t frames_out;       /* sent over links */
     uint64_t dropped_no_group; /* frames for groups that do not exist */
+    uint64_t dropped_too_many; /* of these: as there are too many groups */
     uint64_t dropped_no_handler;
     uint64_t slow_handlers;    /* calls longer than handler_limit_ms */
     uint64_t pauses;           /* reading stopped because a ring was full */

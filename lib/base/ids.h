@@ -3,6 +3,7 @@
 #ifndef DOMI_BASE_IDS_H
 #define DOMI_BASE_IDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -23,6 +24,28 @@ struct domi__ids {
 };
 
 #define DOMI__NODE_ID_MAX 1022
+
+/* The node id in a session id; it may be one that no node has. */
+static inline unsigned domi__id_node(uint64_t id)
+{
+    return id >> 12 & 1023u;
+}
+
+/* A set of node ids. Zeroed is empty. */
+struct domi__node_set {
+    uint64_t bits[16];
+};
+
+static inline void domi__node_set_add(struct domi__node_set *set, unsigned node)
+{
+    set->bits[node / 64 % 16] |= UINT64_C(1) << node % 64;
+}
+
+static inline bool domi__node_set_has(const struct domi__node_set *set,
+                                      unsigned node)
+{
+    return set->bits[node / 64 % 16] >> node % 64 & 1;
+}
 
 /* `node` is 0 to DOMI__NODE_ID_MAX. 0, or a libuv code of the random source. */
 int domi__ids_init(struct domi__ids *ids, unsigned node);

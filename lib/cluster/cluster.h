@@ -5,6 +5,7 @@
 
 #include "cluster/links.h"
 #include "cluster/placement.h"
+#include "cluster/proof.h"
 #include "cluster/registry.h"
 
 /* All of this room runs on the loop's thread, but for what is marked. */
@@ -59,8 +60,15 @@ int domi__node_check(struct domi__log *log, const char *host, int tcp_port,
 int domi__node_advertise(struct domi__log *log, const char *host,
                          const char *advertise, char *out, size_t size);
 
+/* Whether nobody but this machine can come to this address. */
+bool domi__node_is_loopback(const char *host);
+
 /* As domi__node_check, for the token of the administrator; it may be NULL. */
 int domi__node_check_token(struct domi__log *log, const char *token);
+
+/* The same for a list of origins that NULL ends; it may be NULL itself. */
+int domi__node_check_origins(struct domi__log *log,
+                             const char *const *origins);
 
 #define DOMI__TOKEN_MAX 256u
 

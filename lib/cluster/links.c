@@ -2,8 +2,9 @@
 /*
  * A gateway's links to zones.
  *
- * A link is dialled, opens, says hello, carries frames. It fails to open or
- * is lost; then it waits and is dialled again, or is given up.
+ * A link is dialled, says hello, opens, carries frames. With a cluster key it
+ * opens when the zone's answer has proven it, and else at once. It fails to
+ * open or is lost; then it waits and is dialled again, or is given up.
  */
 #include "cluster/roster.h"
 
@@ -33,7 +34,8 @@ struct domi__link {
     unsigned failures; /* in a row: not opened, or soon lost */
     uint64_t opened_ms;
     uint64_t wanted_ms; /* when it was last open or asked for */
-    struct domi__timer retry;
+    struct domi__timer timer; /* until it is dialled, or must be proven */
+    struct domi__talk talk;   /* until it is proven */
     void *data;
 };
 
@@ -46,6 +48,8 @@ struct link_session {
 
 struct domi__links {
     struct domi__links_options options;
+    struct domi__session_limits stranger_limits; /* of who is not proven */
+    struct domi__node_set nodes; /* ids of our node, the present one too */
     struct domi__list all;
     struct domi__table by_address; /* the first of each hash of an address */
     struct domi__table by_id;      /* open ones */
@@ -130,7 +134,7 @@ static void unlist(struct domi__link *link)
 
 static void free_link(struct domi__link *link)
 {
-    domi__timer_stop(&link->retry);
+    domi__timer_stop(&link->timer);
     unlist(link);
     free((char *)link->target.host);
     free((char *)link->target.service);
@@ -145,6 +149,11 @@ static void give_up(struct domi__link *link)
     free_link(link);
 }
 
+static bool must_be_proven(const struct domi__link *link)
+{
+    return link->links->options.keys.key && !link->target.memory;
+}
+
 static void dial(struct domi__link *link)
 {
     struct domi__links *links = link->links;
@@ -152,7 +161,8 @@ static void dial(struct domi__link *link)
         .loop = links->options.loop,
         .log = links->options.log,
         .owner = &owner,
-        .limits = &links->options.limits,
+        .limits = must_be_proven(link) ? &links->stranger_limits
+                                       : &links->options.limits,
         .arg = links,
         .host = link->target.host,
         .port = link->target.tcp_port,
@@ -191,12 +201,12 @@ static void wait_and_retry(struct domi__link *link)
         chance = 0;
     }
     wait = wait / 2 + chance % (wait / 2 + 1);
-    domi__timer_start(loop, &link->retry, wait, on_retry);
+    domi__timer_start(loop, &link->timer, wait, on_retry);
 }
 
 static void on_retry(struct domi__timer *timer)
 {
-    struct domi__link *link = DOMI__CONTAINER(timer, struct domi__link, retry);
+    struct domi__link *link = DOMI__CONTAINER(timer, struct domi__link, timer);
 
     if (domi__loop_now(link->links->options.loop) >
         link->wanted_ms + GIVE_UP_MS) {
@@ -211,52 +221,126 @@ static void on_retry(struct domi__timer *timer)
 
 /* ---- its session --------------------------------------------------------- */
 
-static int say_hello(struct domi__link *link)
+static const char *host_of(const struct domi__link *link)
 {
-    uint8_t data[DOMI__HELLO_SIZE] = {0};
-    uint8_t extend[16] = {0};
-
-    domi_put_u16(data, DOMI__HELLO_VERSION);
-    domi_put_u32(data + 4, link->links->options.features);
-    domi_put_u64(data + 8, (uint64_t)link->links->options.node_id);
-    /* A zone that does not know hello looks for this group, in vain. */
-    domi_put_u64(extend + 8, DOMI__HELLO_GROUP);
-    return domi__session_send(&link->session->base, DOMI__FRAME_HELLO, data,
-                              sizeof(data), extend, sizeof(extend));
+    return link->target.memory ? "memory" : link->target.host;
 }
 
-static void on_open(struct domi__session *session)
+static int port_of(const struct domi__link *link)
 {
-    struct domi__link *link = ((struct link_session *)session)->link;
-    struct domi__links *links;
+    return link->target.memory ? 0 : link->target.tcp_port;
+}
 
-    if (!link) {
-        domi__session_close(session, DOMI_REASON_STOPPING);
-        return;
+static int say_hello(struct domi__link *link)
+{
+    const struct domi__links_options *options = &link->links->options;
+    uint64_t node_id = (uint64_t)options->node_id;
+    uint8_t *data = link->talk.hello;
+    uint8_t extend[16] = {0};
+    int err = 0;
+
+    if (must_be_proven(link)) {
+        err = domi__word_put(data, options->features, node_id);
+    } else {
+        domi__hello_put(data, options->features, node_id);
     }
-    links = link->links;
-    /* Zones choose link ids; two of one id could not be told apart. */
-    if (session->id == 0 || domi__table_get(&links->by_id, session->id)) {
-        domi__log(links->options.log, DOMI_LOG_WARNING,
-                  "zone %s gave a link id that is in use; dialling again",
-                  link->target.service);
-        domi__session_close(session, DOMI_REASON_BAD_BODY);
-        return;
+    /* A zone that does not know hello looks for this group, in vain. */
+    domi_put_u64(extend + 8, DOMI__HELLO_GROUP);
+    return err ? err
+               : domi__session_send(&link->session->base, DOMI__FRAME_HELLO,
+                                    data,
+                                    must_be_proven(link) ? DOMI__WORD_SIZE
+                                                         : DOMI__HELLO_SIZE,
+                                    extend, sizeof(extend));
+}
+
+/* Zones choose link ids; two of one id could not be told apart. */
+static bool is_id_good(const struct domi__link *link)
+{
+    const struct domi__links *links = link->links;
+    struct domi__session *session = &link->session->base;
+
+    if (session->id != 0 && !domi__table_get(&links->by_id, session->id)) {
+        return true;
     }
-    if (domi__table_set(&links->by_id, session->id, link) || say_hello(link)) {
-        domi__table_remove(&links->by_id, session->id);
+    domi__log(links->options.log, DOMI_LOG_WARNING,
+              "zone %s gave a link id that is in use; dialling again",
+              link->target.service);
+    domi__session_close(session, DOMI_REASON_BAD_BODY);
+    return false;
+}
+
+/* Once hello, and the proof where there is one, are on their way: other frames
+   follow them. False when memory is short, and it is closed. */
+static bool open_link(struct domi__link *link)
+{
+    struct domi__links *links = link->links;
+    struct domi__session *session = &link->session->base;
+
+    if (domi__table_set(&links->by_id, session->id, link)) {
         domi__session_close(session, DOMI_REASON_MEMORY);
-        return;
+        return false;
     }
+    session->limits = &links->options.limits;
     link->id = session->id;
     link->features = 0;
     link->node_id = -1;
     link->opened_ms = domi__loop_now(links->options.loop);
     domi__log(links->options.log, DOMI_LOG_INFO, "link to %s %s:%d is open",
-              link->target.service,
-              link->target.memory ? "memory" : link->target.host,
-              link->target.memory ? 0 : link->target.tcp_port);
+              link->target.service, host_of(link), port_of(link));
     links->options.calls->on_up(links->options.user, link);
+    return true;
+}
+
+static void on_unproven(struct domi__timer *timer)
+{
+    struct domi__link *link = DOMI__CONTAINER(timer, struct domi__link, timer);
+
+    domi__session_close(&link->session->base, DOMI_REASON_NO_PROOF);
+}
+
+static void on_open(struct domi__session *session)
+{
+    struct domi__link *link = ((struct link_session *)session)->link;
+
+    if (!link) {
+        domi__session_close(session, DOMI_REASON_STOPPING);
+        return;
+    }
+    if (!is_id_good(link)) {
+        return;
+    }
+    if (say_hello(link)) {
+        domi__session_close(session, DOMI_REASON_MEMORY);
+    } else if (must_be_proven(link)) {
+        link->talk.link = session->id;
+        domi__timer_start(session->loop, &link->timer,
+                          session->limits->handshake_ms, on_unproven);
+    } else {
+        open_link(link);
+    }
+}
+
+/* Tells the zone by which ids it may know our users, beside that in hello. */
+static void tell_nodes(struct domi__link *link)
+{
+    const struct domi__links *links = link->links;
+    uint8_t data[(DOMI__NODE_ID_MAX + 1) * 8];
+    uint32_t size = 0;
+
+    if (!domi__link_has(link, DOMI__FEATURE_NODES)) {
+        return;
+    }
+    for (unsigned node = 0; node <= DOMI__NODE_ID_MAX; node++) {
+        if (domi__node_set_has(&links->nodes, node)) {
+            domi_put_u64(data + size, node);
+            size += 8;
+        }
+    }
+    if (size > 8 && domi__session_send(&link->session->base, DOMI__FRAME_NODES,
+                                       data, size, NULL, 0)) {
+        domi__session_close(&link->session->base, DOMI_REASON_MEMORY);
+    }
 }
 
 static void on_answer(struct domi__link *link, const struct domi_frame *frame)
@@ -265,7 +349,39 @@ static void on_answer(struct domi__link *link, const struct domi_frame *frame)
 
     link->features = domi_get_u32(frame->data + 4);
     link->node_id = node_id <= DOMI__NODE_ID_MAX ? (int)node_id : -1;
+    tell_nodes(link);
     link->links->options.calls->on_hello(link->links->options.user, link);
+}
+
+/* The first frame of a zone that has yet to prove itself: opens the link when
+   it does. */
+static void on_proof(struct domi__link *link, const struct domi_frame *frame)
+{
+    struct domi__session *session = &link->session->base;
+    enum domi_reason reason = DOMI_REASON_NO_PROOF;
+    uint8_t proof[DOMI__PROOF_SIZE];
+    const char *key = NULL;
+
+    if (frame->type == DOMI__FRAME_HELLO_ANSWER) {
+        reason = domi__talk_heard(&link->talk, &link->links->options.keys,
+                                  frame, &key);
+    }
+    if (reason != DOMI_REASON_NONE) {
+        domi__session_close(session, reason);
+        return;
+    }
+    domi__timer_stop(&link->timer);
+    /* Another zone may have given the same one meanwhile. */
+    if (!is_id_good(link)) {
+        return;
+    }
+    if (!domi__talk_prove(&link->talk, key, proof) ||
+        domi__session_send(session, DOMI__FRAME_PROVE, proof, sizeof(proof),
+                           NULL, 0)) {
+        domi__session_close(session, DOMI_REASON_MEMORY);
+    } else if (open_link(link)) {
+        on_answer(link, frame);
+    }
 }
 
 static bool on_frame(struct domi__session *session,
@@ -284,6 +400,8 @@ static bool on_frame(struct domi__session *session,
                        link->target.service, frame->type,
                        domi_reason_text(reason));
         domi__session_close(session, reason);
+    } else if (link->id == 0) {
+        on_proof(link, frame);
     } else if (frame->type == DOMI__FRAME_HELLO_ANSWER) {
         on_answer(link, frame);
     } else {
@@ -344,18 +462,14 @@ static void on_lost(struct domi__link *link, enum domi_reason reason)
         }
         domi__log(links->options.log, DOMI_LOG_WARNING,
                   "link to %s %s:%d is lost: %s", link->target.service,
-                  link->target.memory ? "memory" : link->target.host,
-                  link->target.memory ? 0 : link->target.tcp_port,
-                  domi_reason_text(reason));
+                  host_of(link), port_of(link), domi_reason_text(reason));
         links->options.calls->on_down(links->options.user, link, reason);
     } else {
         domi__log_peer(links->options.log, DOMI_LOG_WARNING,
                        "link to %s %s:%d could not be opened: %s",
-                       link->target.service,
-                       link->target.memory ? "memory" : link->target.host,
-                       link->target.memory ? 0 : link->target.tcp_port,
+                       link->target.service, host_of(link), port_of(link),
                        domi_reason_text(reason));
-        links->options.calls->on_failed(links->options.user, link);
+        links->options.calls->on_failed(links->options.user, link, reason);
     }
     if (link->target.memory) {
         give_up(link);
@@ -406,6 +520,9 @@ struct domi__links *domi__links_new(const struct domi__links_options *options)
         return NULL;
     }
     links->options = *options;
+    links->stranger_limits = options->limits;
+    links->stranger_limits.frame_limit = DOMI__STRANGER_FRAME;
+    domi__node_set_add(&links->nodes, (unsigned)options->node_id);
     domi__table_init(&links->by_address, key);
     domi__table_init(&links->by_id, key);
     domi__list_init(&links->all);
@@ -414,7 +531,18 @@ struct domi__links *domi__links_new(const struct domi__links_options *options)
 
 void domi__links_set_node(struct domi__links *links, int node_id)
 {
+    struct domi__list *node;
+
     links->options.node_id = node_id;
+    domi__node_set_add(&links->nodes, (unsigned)node_id);
+    for (node = links->all.next; node != &links->all; node = node->next) {
+        struct domi__link *link =
+            DOMI__CONTAINER(node, struct domi__link, node);
+
+        if (link->id != 0) {
+            tell_nodes(link);
+        }
+    }
 }
 
 void domi__links_close(struct domi__links *links, void (*on_closed)(void *user),

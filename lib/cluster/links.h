@@ -4,6 +4,7 @@
 #define DOMI_CLUSTER_LINKS_H
 
 #include "base/log.h"
+#include "cluster/proof.h"
 #include "cluster/registry.h"
 #include "transport/transport.h"
 
@@ -12,8 +13,9 @@ struct domi__link;
 
 /* What a gateway's links tell it. `user` is what domi__links_new was given. */
 struct domi__links_calls {
-    /* The link is open: its id is set, and may be used as a target. Also
-       after each reconnect, with a new id. */
+    /* The link is open, and the zone has proven itself, where there is a
+       cluster key: its id is set, and may be used as a target. Also after each
+       reconnect, with a new id. */
     void (*on_up)(void *user, struct domi__link *link);
     /* The zone has answered the hello: what it knows and the id of its node
        are known. Not called by zones of the recorded form. */
@@ -22,9 +24,10 @@ struct domi__links_calls {
        not there any more. */
     void (*on_down)(void *user, struct domi__link *link,
                     enum domi_reason reason);
-    /* The link could not be opened, or not again. It will be dialled again,
-       unless on_gone follows. */
-    void (*on_failed)(void *user, struct domi__link *link);
+    /* The link could not be opened, or not again, or the zone did not prove
+       itself. It will be dialled again, unless on_gone follows. */
+    void (*on_failed)(void *user, struct domi__link *link,
+                      enum domi_reason reason);
     /* A frame of the zone, checked by domi__frame_check. */
     void (*on_frame)(void *user, struct domi__link *link,
                      const struct domi_frame *frame);
@@ -42,6 +45,7 @@ struct domi__links_options {
     int node_id;                        /* the gateway's, for the hello */
     uint32_t features;                  /* as well */
     struct domi__tls *tls;              /* of links over TCP; NULL: none */
+    struct domi__cluster_keys keys;     /* not asked for through memory */
     const struct domi__links_calls *calls;
     void *user;
 };
@@ -49,7 +53,8 @@ struct domi__links_options {
 /* NULL when memory is short. */
 struct domi__links *domi__links_new(const struct domi__links_options *options);
 
-/* The gateway has another node id: for hellos from now on. */
+/* The gateway has another node id: for hellos from now on. Zones that care are
+   told that there may be users of both. */
 void domi__links_set_node(struct domi__links *links, int node_id);
 
 /* Closes all links, each with an exit frame; no call is made any more. Not to

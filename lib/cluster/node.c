@@ -3,10 +3,12 @@
 #include "cluster/cluster.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/ids.h"
 #include "domi/err.h"
+#include "http/http.h"
 
 static bool is_address(const char *host)
 {
@@ -14,6 +16,19 @@ static bool is_address(const char *host)
 
     return inet_pton(AF_INET, host, bytes) == 1 ||
            inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+bool domi__node_is_loopback(const char *host)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    if (inet_pton(AF_INET, host, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    return inet_pton(AF_INET6, host, &v6) == 1 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET));
 }
 
 static bool is_port(int port)
@@ -73,6 +88,19 @@ int domi__node_check_token(struct domi__log *log, const char *token)
                   "option admin_token must be 1 to %u characters from ! to ~",
                   DOMI__TOKEN_MAX);
         return DOMI_E_OPTION;
+    }
+    return 0;
+}
+
+int domi__node_check_origins(struct domi__log *log, const char *const *origins)
+{
+    for (; origins && *origins; origins++) {
+        if (!domi__http_is_origin(*origins)) {
+            domi__log(log, DOMI_LOG_ERROR,
+                      "option origins: \"%s\" must be as https://example.com,"
+                      " without a path", *origins);
+            return DOMI_E_OPTION;
+        }
     }
     return 0;
 }

@@ -31,7 +31,7 @@ struct domi__placement_options {
     struct domi_registry *registry;
     domi_choose_fn choose; /* NULL: domi_choose_lowest */
     void *choose_user;
-    unsigned full_percent; /* no new users and groups above it */
+    unsigned full_percent; /* no new groups above it */
     unsigned wait_ms;      /* for links and answers, before it goes on */
 };
 

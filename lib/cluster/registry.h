@@ -57,8 +57,7 @@ struct domi__membership {
        May be NULL, as above. */
     void (*on_outdated)(struct domi__membership *membership);
     bool outdated; /* the registry's: a newer version is in force, and a node
-                      of it is healthy */
-    bool replaced; /* the registry's: as `outdated`, so that this one may end */
+                      of it is healthy and can take the users */
     void *arg;
 };
 

@@ -5,8 +5,8 @@
  * A search waits until the groups of all zones are known, chooses a zone, asks
  * the oldest zone to confirm it by PLACE, and answers its questions with the
  * zone that is named. The oldest may be lost or deaf, then the next oldest is
- * asked; it may name a zone that is not known yet, which is awaited, or one
- * that cannot be reached, then it is asked again.
+ * asked; it may name a zone that is not known yet, or whose groups are not,
+ * which is awaited, or one that cannot be reached, then it is asked again.
  */
 #include "cluster/placement_inner.h"
 
@@ -33,7 +33,7 @@ struct domi__search {
     struct domi__timer timer; /* of what it waits for */
     uint64_t deadline_ms;     /* then it goes on with what there is */
     struct domi__sight *arbiter; /* who was asked by PLACE, or NULL */
-    int awaited; /* the node that was named and is not known, or NOBODY */
+    int awaited; /* the node that was named and is too new, or NOBODY */
     int refused; /* the node that was named in vain, or NOBODY */
     int counted; /* the node that was proposed, and has one placed for it */
     unsigned asks;
@@ -205,7 +205,7 @@ static void place(struct domi__search *search)
     }
 }
 
-/* A zone was named that was not known. */
+/* A zone was named that was not known, or not well enough. */
 static void look_for_awaited(struct domi__search *search)
 {
     struct domi__sight *sight =
@@ -254,6 +254,14 @@ static bool is_usable(const struct domi__sight *sight, uint64_t group)
                                         &sight->holder, group));
 }
 
+/* Whether the zone is not known, or has just come and cannot be judged yet. To
+   call it out of reach would have the arbiter take back a word on which another
+   gateway has acted. */
+static bool is_too_new(const struct domi__sight *sight)
+{
+    return !sight || !domi__sight_is_settled(sight);
+}
+
 void domi__search_placed(struct domi__sight *arbiter, uint64_t group,
                          uint64_t id)
 {
@@ -268,7 +276,7 @@ void domi__search_placed(struct domi__sight *arbiter, uint64_t group,
     sight = domi__service_find(service, (int)id);
     if (sight && is_usable(sight, group)) {
         succeed(search, sight);
-    } else if (!sight && search->refused != (int)id) {
+    } else if (search->refused != (int)id && is_too_new(sight)) {
         search->awaited = (int)id;
         start_timer(search, AWAIT_MS);
     } else {

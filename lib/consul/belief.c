@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #define UNHEALTHY UINT64_MAX /* not known when it will have settled */
+#define MISSING_MS 60000u    /* how long one that is missing is remembered */
 
 /* A snapshot, in one piece of memory. */
 struct domi__consul_picture {
@@ -16,6 +17,16 @@ struct domi__consul_picture {
     uint64_t *settled_ms; /* each node is suspect before this time */
     char (*hosts)[INET6_ADDRSTRLEN];
 };
+
+/* A node that was in a snapshot and is in none now. */
+struct domi__consul_missing {
+    char host[INET6_ADDRSTRLEN];
+    int tcp_port;
+    int id;
+    uint64_t since_ms;
+};
+
+/* ---- pictures ------------------------------------------------------------ */
 
 static struct domi__consul_picture *picture_new(size_t count)
 {
@@ -67,6 +78,105 @@ static int compare(const struct domi__node *node,
     return order ? order : node->tcp_port - entry->tcp_port;
 }
 
+/* ---- nodes that are missing ---------------------------------------------- */
+
+static int compare_missing(const void *left, const void *right)
+{
+    const struct domi__consul_missing *a = left;
+    const struct domi__consul_missing *b = right;
+    int order = strcmp(a->host, b->host);
+
+    return order ? order : a->tcp_port - b->tcp_port;
+}
+
+static bool was_missing(const struct domi__consul_belief *belief,
+                        const struct domi__consul_entry *entry,
+                        uint64_t now_ms)
+{
+    struct domi__consul_missing key = {.tcp_port = entry->tcp_port};
+    const struct domi__consul_missing *found = NULL;
+
+    memcpy(key.host, entry->host, sizeof(key.host));
+    if (belief->missing_count > 0) {
+        found = bsearch(&key, belief->missing, belief->missing_count,
+                        sizeof(key), compare_missing);
+    }
+    return found && found->id == entry->id &&
+           now_ms - found->since_ms < MISSING_MS;
+}
+
+static bool has_address(const struct domi__consul_picture *picture,
+                        const char *host, int port)
+{
+    size_t low = 0;
+    size_t high = count_of(picture);
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct domi__node *node = &picture->nodes[middle];
+        int order = strcmp(node->host, host);
+
+        order = order ? order : node->tcp_port - port;
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+/* Those of the present picture that are not in the next, and those who were
+   missing before. Without memory nobody is missed. */
+static size_t gather_missing(const struct domi__consul_belief *belief,
+                             const struct domi__consul_picture *next,
+                             struct domi__consul_missing *out, uint64_t now_ms)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < count_of(belief->now); i++) {
+        const struct domi__node *node = &belief->now->nodes[i];
+
+        if (!has_address(next, node->host, node->tcp_port)) {
+            memcpy(out[count].host, belief->now->hosts[i], INET6_ADDRSTRLEN);
+            out[count].tcp_port = node->tcp_port;
+            out[count].id = node->id;
+            out[count++].since_ms = now_ms;
+        }
+    }
+    for (size_t i = 0; i < belief->missing_count; i++) {
+        const struct domi__consul_missing *old = &belief->missing[i];
+
+        if (now_ms - old->since_ms < MISSING_MS &&
+            !has_address(next, old->host, old->tcp_port)) {
+            out[count++] = *old;
+        }
+    }
+    return count;
+}
+
+static void note_missing(struct domi__consul_belief *belief,
+                         const struct domi__consul_picture *next,
+                         uint64_t now_ms)
+{
+    size_t most = count_of(belief->now) + belief->missing_count;
+    struct domi__consul_missing *missing =
+        most > 0 ? calloc(most, sizeof(*missing)) : NULL;
+    size_t count = missing ? gather_missing(belief, next, missing, now_ms) : 0;
+
+    free(belief->missing);
+    belief->missing = NULL;
+    belief->missing_count = count;
+    if (count > 0) {
+        qsort(missing, count, sizeof(*missing), compare_missing);
+        belief->missing = missing;
+    } else {
+        free(missing);
+    }
+}
+
+/* ---- an answer ----------------------------------------------------------- */
+
 static uint64_t settled_ms(const struct domi__consul_entry *entry,
                            uint64_t before, uint64_t now_ms, unsigned settle_ms)
 {
@@ -105,13 +215,17 @@ picture_of(const struct domi__consul_belief *belief,
     for (size_t i = 0; picture && i < entries->count; i++) {
         const struct domi__consul_entry *entry = &entries->entries[i];
         uint64_t before = 0;
+        int order = -1;
 
-        while (at < count_of(old) && compare(&old->nodes[at], entry) < 0) {
+        while (at < count_of(old) &&
+               (order = compare(&old->nodes[at], entry)) < 0) {
             at++;
         }
-        if (at < count_of(old) && compare(&old->nodes[at], entry) == 0 &&
+        if (at < count_of(old) && order == 0 &&
             old->nodes[at].id == entry->id) {
             before = old->settled_ms[at];
+        } else if (was_missing(belief, entry, now_ms)) {
+            before = UNHEALTHY;
         }
         draw(picture, i, entry, belief->service);
         picture->settled_ms[i] =
@@ -145,7 +259,7 @@ static bool is_same(const struct domi__consul_picture *a,
 
 /* Takes the picture over. */
 static int turn_to(struct domi__consul_belief *belief,
-                   struct domi__consul_picture *picture)
+                   struct domi__consul_picture *picture, uint64_t now_ms)
 {
     bool was_known = belief->known;
 
@@ -160,6 +274,7 @@ static int turn_to(struct domi__consul_belief *belief,
         free(picture);
         return 0;
     }
+    note_missing(belief, picture, now_ms);
     free(belief->last);
     belief->last = belief->now;
     belief->now = picture;
@@ -170,8 +285,11 @@ void domi__consul_belief_fini(struct domi__consul_belief *belief)
 {
     free(belief->now);
     free(belief->last);
+    free(belief->missing);
     belief->now = NULL;
     belief->last = NULL;
+    belief->missing = NULL;
+    belief->missing_count = 0;
 }
 
 int domi__consul_belief_hear(struct domi__consul_belief *belief,
@@ -182,7 +300,7 @@ int domi__consul_belief_hear(struct domi__consul_belief *belief,
 
     if (entries->count == 0) {
         if (count_of(belief->now) == 0) {
-            return turn_to(belief, NULL);
+            return turn_to(belief, NULL, now_ms);
         }
         if (!belief->is_doubted) {
             belief->is_doubted = true;
@@ -191,7 +309,7 @@ int domi__consul_belief_hear(struct domi__consul_belief *belief,
         return domi__consul_belief_wait(belief, now_ms);
     }
     picture = picture_of(belief, entries, now_ms);
-    return picture ? turn_to(belief, picture) : UV_ENOMEM;
+    return picture ? turn_to(belief, picture, now_ms) : UV_ENOMEM;
 }
 
 void domi__consul_belief_miss(struct domi__consul_belief *belief)
@@ -217,7 +335,7 @@ int domi__consul_belief_wait(struct domi__consul_belief *belief,
     struct domi__consul_picture *picture;
 
     if (belief->is_doubted && now_ms - belief->doubted_ms >= belief->damp_ms) {
-        return turn_to(belief, NULL);
+        return turn_to(belief, NULL, now_ms);
     }
     if (!has_settled(belief->now, now_ms)) {
         return 0;

@@ -12,8 +12,8 @@
  * - an answer without any node, where there were some, is believed when it has
  *   stood for `damp_ms`: agents that restart say so for a moment, and so does
  *   an agent whose token has lost its rights;
- * - a node that was unhealthy is suspect until it has been healthy for
- *   `settle_ms`.
+ * - a node that was unhealthy, or that comes back after it was missing for less
+ *   than a minute, is suspect until it has been healthy for `settle_ms`.
  *
  * It knows no clock and no socket; the caller says what time it is. Zeroed,
  * with the first three fields set, is a belief that knows nothing yet.
@@ -28,6 +28,9 @@ struct domi__consul_belief {
     struct domi__consul_picture *now;  /* NULL: no node */
     struct domi__consul_picture *last; /* before `now`: whoever is told of a
                                           change may still hold it */
+    struct domi__consul_missing *missing; /* nodes that were there lately, in
+                                             the order of snapshots */
+    size_t missing_count;
 };
 
 void domi__consul_belief_fini(struct domi__consul_belief *belief);

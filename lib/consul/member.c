@@ -178,7 +178,6 @@ static void set_outdated(struct domi__consul_member *member, bool outdated)
         return;
     }
     membership->outdated = outdated;
-    membership->replaced = outdated;
     if (membership->on_outdated) {
         membership->on_outdated(membership);
     }
@@ -460,6 +459,5 @@ domi__consul_member_new(struct domi__consul *consul,
     domi__list_push(&consul->members, &member->node);
     membership->data = member;
     membership->outdated = false;
-    membership->replaced = false;
     return member;
 }

@@ -249,10 +249,8 @@ static void on_reply(void *user, const struct domi__consul_reply *reply)
 
 static void ask(struct domi__consul_service *service)
 {
-    char path[1024];
     struct domi__consul_request request = {
         .method = "GET",
-        .path = path,
         .wants_json = true,
         .timeout_ms = LIMIT_MS,
         .parse = domi__consul_entries_read,
@@ -260,13 +258,14 @@ static void ask(struct domi__consul_service *service)
         .on_reply = on_reply,
         .user = service,
     };
-    int size = snprintf(path, sizeof(path),
-                        "/v1/health/service/%s?index=%" PRIu64 "&wait=%us",
-                        service->escaped, service->index, WAIT_S);
+    char *path;
 
     domi__timer_stop(&service->ask_timer);
-    if (size > 0 && (size_t)size < sizeof(path)) {
+    if (asprintf(&path, "/v1/health/service/%s?index=%" PRIu64 "&wait=%us",
+                 service->escaped, service->index, WAIT_S) >= 0) {
+        request.path = path;
         service->asking = domi__consul_send(service->consul->client, &request);
+        free(path);
     }
     if (service->asking == 0) {
         ask_after(service, PAUSE_MS);

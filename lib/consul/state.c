@@ -186,20 +186,20 @@ static void on_probe(void *user, const struct domi__consul_reply *reply)
 static void probe(struct domi__consul *consul)
 {
     char *key = domi__consul_escape(consul->settings.prefix);
-    char path[512];
     struct domi__consul_request request = {
         .method = "GET",
-        .path = path,
         .timeout_ms = PROBE_LIMIT_MS,
         .on_reply = on_probe,
         .user = consul,
     };
+    char *path;
 
-    if (key) {
-        snprintf(path, sizeof(path), "/v1/kv/%s", key);
+    if (key && asprintf(&path, "/v1/kv/%s", key) >= 0) {
+        request.path = path;
         consul->health.probe = domi__consul_send(consul->client, &request);
-        free(key);
+        free(path);
     }
+    free(key);
     if (consul->health.probe == 0) {
         wait_to_probe(consul, PROBE_EVERY_MS);
     } else {

@@ -36,8 +36,10 @@ enum domi__direction {
  *   TO_USERS      extend: user ids, group id, inner type
  *   USER_LEAVE    data: link id; extend: user id, group id
  *   HELLO         data: u16 version, u16 zero, u32 features, u64 node id;
+ *                 with a cluster key 32 bytes more, a challenge;
  *                 extend: zero, then a group id that no group has
- *   HELLO_ANSWER  data: as HELLO
+ *   HELLO_ANSWER  data: as HELLO; behind the challenge one or two proofs of 32
+ *                 bytes, see cluster/proof.h
  *   JOINED        data: user ids; extend: group id
  *   LEFT          data: user ids; extend: group id, reason
  *   BROADCAST     extend: group id, inner type
@@ -53,6 +55,9 @@ enum domi__direction {
  *   PLACE         data: group id, u64 node id that the gateway would choose,
  *                 u64 node id that it cannot reach or UINT64_MAX
  *   PLACED        data: group id, u64 node id where the group is to be
+ *   PROVE         data: the gateway's proof
+ *   NODES         data: u64 node ids that users of this gateway may have in
+ *                 theirs, beside the one in its hello
  */
 #define DOMI__FRAME_MAP(XX)                                                    \
     XX(HEARTBEAT, 1, 15, 0, 0, 0, 0)                                           \
@@ -75,6 +80,8 @@ enum domi__direction {
     XX(GROUPS_END, 21, 8, 0, 0, 0, 0)                                          \
     XX(PLACE, 22, 4, 24, 0, 0, 0)                                              \
     XX(PLACED, 23, 8, 16, 0, 0, 0)                                             \
+    XX(PROVE, 24, 4, 32, 0, 0, 0)                                              \
+    XX(NODES, 25, 4, 8, 8, 0, 0)                                               \
     XX(NOTICE, 40, 2, 24, 1, 0, 0)
 
 enum domi__frame_type {
@@ -90,7 +97,12 @@ enum domi__frame_type {
 #define DOMI__FEATURE_GROUPS 1u /* knows JOINED, LEFT, BROADCAST and kin */
 #define DOMI__FEATURE_LOAD 2u      /* LOAD, once a second */
 #define DOMI__FEATURE_DIRECTORY 4u /* GROUPS, GROUPS_END, PLACE, PLACED */
+#define DOMI__FEATURE_NODES 8u     /* NODES; no user has another node's id */
 #define DOMI__HELLO_GROUP UINT64_MAX
+
+/* Of links with a cluster key. */
+#define DOMI__CHALLENGE_SIZE 32u
+#define DOMI__PROOF_SIZE 32u
 
 /* Flags of a LOAD. */
 #define DOMI__LOAD_DRAINING 1u /* takes no new groups, keeps those it has */

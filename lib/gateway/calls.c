@@ -149,6 +149,7 @@ int domi_gateway_call(struct domi_gateway *gateway,
     call->place.service = call->service;
     call->place.group = group;
     call->place.on_placed = on_placed;
+    domi__allowance_join(session);
     ask(call);
     return 0;
 }

@@ -86,8 +86,7 @@ static void send_some_away(struct domi_gateway *gateway)
 
 static bool may_end(const struct domi_gateway *gateway)
 {
-    return gateway->admitted == 0 &&
-           (gateway->drain.asked || gateway->membership.replaced);
+    return gateway->admitted == 0;
 }
 
 static void end(struct domi_gateway *gateway)

@@ -18,6 +18,7 @@
 static void free_gateway(struct domi_gateway *gateway)
 {
     domi__table_fini(&gateway->sessions);
+    domi__origins_fini(&gateway->origins);
     if (gateway->own_registry) {
         domi_registry_free(gateway->own_registry);
     }
@@ -58,6 +59,11 @@ struct domi_gateway *domi_gateway_new(struct uv_loop_s *loop,
     }
     domi__log_init(&gateway->log, gateway->options.log, gateway->options.user);
     domi__table_init(&gateway->sessions, gateway->key);
+    domi__backlog_init(&gateway->backlog, gateway->options.send_total);
+    domi__origins_init(&gateway->origins, gateway->key);
+    gateway->origins.session_limit = gateway->options.sessions_per_address;
+    gateway->origins.handshake_limit = gateway->options.handshakes_per_address;
+    gateway->origins.loopback = gateway->options.limit_loopback != 0;
     return gateway;
 }
 
@@ -99,6 +105,8 @@ static struct domi__listen listen_of(struct domi_gateway *gateway, int port)
         .port = port,
         .tls = gateway->tls,
         .pauses = &gateway->stats.accept_pauses,
+        .surplus = &gateway->stats.accept_surplus,
+        .origins = &gateway->origins,
     };
 }
 
@@ -127,6 +135,9 @@ static int listen_http(struct domi_gateway *gateway, int port)
     const struct domi__http_listen http = {
         .listen = listen_of(gateway, port),
         .ws_path = gateway->options.ws_path,
+        .origins = gateway->options.origins,
+        .origin_required = gateway->options.origin_required,
+        .foreign_origins = &gateway->stats.foreign_origins,
         .web_root = root,
         .answer = answer,
         .answer_arg = gateway,
@@ -320,6 +331,8 @@ void domi_gateway_stats(const struct domi_gateway *gateway,
                         struct domi_gateway_stats *stats)
 {
     *stats = gateway->stats;
+    stats->closed[DOMI_REASON_ADDRESS_HANDSHAKES] += gateway->origins.refused;
+    stats->send_waiting = gateway->backlog.size;
     stats->links = gateway->links ? domi__links_count(gateway->links) : 0;
 }
 

@@ -61,8 +61,11 @@ struct domi__farewell {
     const char *text; /* or NULL */
 };
 
+struct domi__allowance;
+
 struct domi_session {
     struct domi__session base;
+    struct domi__allowance *allowance; /* NULL: it may do any number */
     struct domi__attachment *attachments;
     struct domi__list calls;   /* struct domi__call, unanswered */
     unsigned call_count;       /* of them */
@@ -100,6 +103,8 @@ struct domi_gateway {
     struct domi__loop *loop;
     struct domi__log log;
     struct domi__session_limits limits; /* of users */
+    struct domi__backlog backlog;       /* as well */
+    struct domi__origins origins;       /* as well */
     struct domi_registry *own_registry; /* NULL: the application's */
     struct domi__membership membership;
     int join_status; /* what the registry said */
@@ -143,6 +148,10 @@ void domi__gateway_options_fini(struct domi_gateway *gateway);
 
 /* 0, or DOMI_E_OPTION or a code of domi__advertise, after a line in the log. */
 int domi__gateway_options_check(struct domi_gateway *gateway);
+
+/* The keys that links are opened with; the options' own strings. */
+struct domi__cluster_keys
+domi__gateway_keys(const struct domi_gateway *gateway);
 
 /* tls.c */
 
@@ -201,6 +210,20 @@ extern const struct domi__session_owner domi__gateway_owner;
 /* users.c: one frame of a user; false when it must wait. */
 bool domi__gateway_from_user(struct domi_session *session,
                              const struct domi_frame *frame);
+
+/* limits.c: what one user may do in a second */
+
+/* 0, also when there are no rates, or UV_ENOMEM. */
+int domi__allowance_open(struct domi_session *session);
+void domi__allowance_close(struct domi_session *session);
+
+/* The session has sent a frame of this size, which becomes as many
+   deliveries. May pause or close it; does not call back. */
+void domi__allowance_spend(struct domi_session *session, size_t size,
+                           uint32_t deliveries);
+
+/* A call was made for the session. */
+void domi__allowance_join(struct domi_session *session);
 
 /* zones.c: what links tell the gateway. */
 extern const struct domi__links_calls domi__gateway_links_calls;

@@ -32,10 +32,11 @@ static int make_placement(struct domi_gateway *gateway)
 /* Zones tell what only a placement on snapshots needs to know. */
 static uint32_t link_features(const struct domi_gateway *gateway)
 {
+    uint32_t features = DOMI__FEATURE_GROUPS | DOMI__FEATURE_NODES;
+
     return gateway->options.registry->kind->watch
-               ? DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD |
-                     DOMI__FEATURE_DIRECTORY
-               : DOMI__FEATURE_GROUPS;
+               ? features | DOMI__FEATURE_LOAD | DOMI__FEATURE_DIRECTORY
+               : features;
 }
 
 static int make_links(struct domi_gateway *gateway)
@@ -54,6 +55,7 @@ static int make_links(struct domi_gateway *gateway)
         .node_id = gateway->membership.self.id,
         .features = link_features(gateway),
         .tls = gateway->link_tls,
+        .keys = domi__gateway_keys(gateway),
         .calls = &domi__gateway_links_calls,
         .user = gateway,
     };

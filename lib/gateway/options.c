@@ -29,6 +29,38 @@ static int own_string(const char **option, const char *value)
     return string && !*option ? UV_ENOMEM : 0;
 }
 
+/* A list that ends with NULL, copied so that it can be freed half done. */
+static int own_list(const char *const **option)
+{
+    const char *const *given = *option;
+    const char **list;
+    size_t count = 0;
+
+    if (!given) {
+        return 0;
+    }
+    while (given[count]) {
+        count++;
+    }
+    list = calloc(count + 1, sizeof(*list));
+    *option = list;
+    for (size_t i = 0; list && i < count; i++) {
+        list[i] = strdup(given[i]);
+        if (!list[i]) {
+            return UV_ENOMEM;
+        }
+    }
+    return list ? 0 : UV_ENOMEM;
+}
+
+static void free_list(const char *const *list)
+{
+    for (const char *const *item = list; item && *item; item++) {
+        free((char *)*item);
+    }
+    free((void *)list);
+}
+
 /* All of them, so that each is either ours or NULL. */
 static int own_strings(struct domi_gateway_options *options)
 {
@@ -41,6 +73,9 @@ static int own_strings(struct domi_gateway_options *options)
     err |= own_string(&options->advertise, NULL);
     err |= own_string(&options->admin_token, NULL);
     err |= own_string(&options->come_back, NULL);
+    err |= own_string(&options->cluster_key, NULL);
+    err |= own_string(&options->cluster_key_old, NULL);
+    err |= own_list(&options->origins);
     return err;
 }
 
@@ -70,12 +105,21 @@ int domi__gateway_options_init(struct domi_gateway *gateway,
     default_number(&options->link_open_ms, 5000);
     default_number(&options->targets, 256);
     default_number(&options->full_percent, 90);
+    default_number(&options->sessions_per_address, 500);
+    default_number(&options->handshakes_per_address, 100);
+    default_size(&options->send_total, 256 * 1024 * 1024);
+    default_number(&options->stall_ms, 10000);
+    default_number(&options->frame_ms, 10000);
+    default_number(&options->excess_ms, 10000);
     gateway->limits = (struct domi__session_limits){
         .frame_limit = options->frame_limit,
         .send_limit = options->send_limit,
         .send_policy = options->send_policy,
         .handshake_ms = options->handshake_ms,
         .silence_ms = options->silence_ms,
+        .frame_ms = options->frame_ms,
+        .stall_ms = options->stall_ms,
+        .backlog = &gateway->backlog,
     };
     return own_strings(options);
 }
@@ -89,6 +133,18 @@ void domi__gateway_options_fini(struct domi_gateway *gateway)
     free((char *)gateway->options.advertise);
     free((char *)gateway->options.admin_token);
     free((char *)gateway->options.come_back);
+    free((char *)gateway->options.cluster_key);
+    free((char *)gateway->options.cluster_key_old);
+    free_list(gateway->options.origins);
+}
+
+struct domi__cluster_keys
+domi__gateway_keys(const struct domi_gateway *gateway)
+{
+    return (struct domi__cluster_keys){
+        .key = gateway->options.cluster_key,
+        .old = gateway->options.cluster_key_old,
+    };
 }
 
 static int refuse(struct domi_gateway *gateway, const char *option,
@@ -119,11 +175,39 @@ static int check_sizes(struct domi_gateway *gateway)
     return 0;
 }
 
+static int check_rates(struct domi_gateway *gateway)
+{
+    const struct domi_gateway_options *options = &gateway->options;
+
+    if (options->send_total < options->send_limit) {
+        return refuse(gateway, "send_total", "at least send_limit");
+    }
+    /* A bucket holds the rate of two seconds, and a frame must fit. */
+    if (options->byte_rate && options->byte_rate < options->frame_limit / 2) {
+        return refuse(gateway, "byte_rate", "at least frame_limit / 2");
+    }
+    return 0;
+}
+
+static int check_web(struct domi_gateway *gateway)
+{
+    const struct domi_gateway_options *options = &gateway->options;
+
+    if (options->ws_path[0] != '/') {
+        return refuse(gateway, "ws_path", "a path that begins with a slash");
+    }
+    return domi__node_check_origins(&gateway->log, options->origins);
+}
+
 static int check_cluster(struct domi_gateway *gateway)
 {
     const struct domi_gateway_options *options = &gateway->options;
+    const struct domi__cluster_keys keys = domi__gateway_keys(gateway);
     int err = domi__node_check_token(&gateway->log, options->admin_token);
 
+    if (!err) {
+        err = domi__cluster_keys_check(&gateway->log, &keys);
+    }
     if (err) {
         return err;
     }
@@ -143,17 +227,21 @@ int domi__gateway_options_check(struct domi_gateway *gateway)
     const struct domi_gateway_options *options = &gateway->options;
     int err = check_sizes(gateway);
 
+    if (!err) {
+        err = check_rates(gateway);
+    }
     if (err) {
         return err;
     }
     if (options->heartbeat_ms >= options->silence_ms) {
         return refuse(gateway, "heartbeat_ms", "less than silence_ms");
     }
-    if (options->ws_path[0] != '/') {
-        return refuse(gateway, "ws_path", "a path that begins with a slash");
-    }
     if ((unsigned)options->send_policy > DOMI_SEND_DROP_OLDEST) {
         return refuse(gateway, "send_policy", "one of enum domi_send_policy");
+    }
+    err = check_web(gateway);
+    if (err) {
+        return err;
     }
     err = domi__node_check(&gateway->log, options->host, options->tcp_port,
                            options->http_port, options->id, options->version);

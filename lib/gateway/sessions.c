@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many more than there may be are let in at once, to be told so. */
+#define TOLD_AT_ONCE 256u
+
 /* ---- what transport tells ------------------------------------------------ */
 
 static uint64_t admit(void *arg)
@@ -15,7 +18,7 @@ static uint64_t admit(void *arg)
     if (!domi__gateway_is_open(gateway)) {
         return 0;
     }
-    if (limit && gateway->admitted >= limit) {
+    if (limit && gateway->admitted >= (size_t)limit + TOLD_AT_ONCE) {
         gateway->stats.closed[DOMI_REASON_TOO_MANY]++;
         domi__log_peer(&gateway->log, DOMI_LOG_WARNING,
                        "a connection is refused: %u sessions are open", limit);
@@ -33,16 +36,44 @@ static void dismiss(void *arg)
     gateway->stats.closed[DOMI_REASON_MEMORY]++;
 }
 
+/* Whether there is room for one more; NONE: there is. */
+static enum domi_reason is_too_many(const struct domi__session *base)
+{
+    const struct domi_gateway *gateway = base->arg;
+    unsigned limit = gateway->options.sessions;
+
+    if (limit && gateway->stats.sessions >= limit) {
+        return DOMI_REASON_TOO_MANY;
+    }
+    return domi__session_is_one_too_many(base) ? DOMI_REASON_ADDRESS_SESSIONS
+                                               : DOMI_REASON_NONE;
+}
+
+static enum domi_reason take_in(struct domi_session *session)
+{
+    struct domi_gateway *gateway = session->base.arg;
+    enum domi_reason reason = is_too_many(&session->base);
+
+    if (reason == DOMI_REASON_NONE &&
+        (domi__allowance_open(session) ||
+         domi__table_set(&gateway->sessions, session->base.id, session))) {
+        reason = DOMI_REASON_MEMORY;
+    }
+    return reason;
+}
+
 static void on_open(struct domi__session *base)
 {
     struct domi_session *session = (struct domi_session *)base;
     struct domi_gateway *gateway = base->arg;
     enum domi_verdict verdict = DOMI_ACCEPT;
+    enum domi_reason reason;
 
     domi__list_init(&session->calls);
     domi__list_init(&session->held);
-    if (domi__table_set(&gateway->sessions, base->id, session)) {
-        domi__session_close(base, DOMI_REASON_MEMORY);
+    reason = take_in(session);
+    if (reason != DOMI_REASON_NONE) {
+        domi__session_close(base, reason);
         return;
     }
     gateway->stats.sessions++;
@@ -72,6 +103,11 @@ static bool on_frame(struct domi__session *base, const struct domi_frame *frame,
 {
     (void)wire;
     return domi__gateway_from_user((struct domi_session *)base, frame);
+}
+
+static void on_beat(struct domi__session *base, size_t size)
+{
+    domi__allowance_spend((struct domi_session *)base, size, 0);
 }
 
 static void on_drop(struct domi__session *base, size_t frames)
@@ -148,6 +184,7 @@ static void on_close(struct domi__session *base, enum domi_reason reason)
         }
         domi__table_remove(&gateway->sessions, base->id);
     }
+    domi__allowance_close(session);
     free(session->address);
     session->address = NULL;
     /* Last, for with the last session the links are closed. */
@@ -162,6 +199,7 @@ const struct domi__session_owner domi__gateway_owner = {
     .dismiss = dismiss,
     .on_open = on_open,
     .on_frame = on_frame,
+    .on_beat = on_beat,
     .on_drop = on_drop,
     .farewell = say_farewell,
     .on_close = on_close,

@@ -45,9 +45,10 @@ static void hold(struct domi_session *session, struct domi__route *route)
     domi__list_push(&route->held, &session->held);
 }
 
-/* Type 8: to a group, with an inner type. */
+/* Type 8: to a group, with an inner type. `*deliveries` is how many of this
+   gateway's users it may reach. */
 static bool to_zone(struct domi_session *session,
-                    const struct domi_frame *frame)
+                    const struct domi_frame *frame, uint32_t *deliveries)
 {
     struct domi_gateway *gateway = session->base.arg;
     const struct domi_target target = domi_target_get(frame->extend);
@@ -74,6 +75,7 @@ static bool to_zone(struct domi_session *session,
         hold(session, attachment->audience->route);
         return false;
     }
+    *deliveries = attachment->audience->count;
     domi_put_u64(extend, session->base.id);
     memcpy(extend + 8, frame->extend + 8, 8);
     if (domi__session_send(link, inner, frame->data, frame->data_size, extend,
@@ -102,6 +104,7 @@ bool domi__gateway_from_user(struct domi_session *session,
 {
     struct domi_gateway *gateway = session->base.arg;
     enum domi_reason reason = domi__frame_check(frame, DOMI__USER_TO_GATEWAY);
+    uint32_t deliveries = 0;
 
     if (!session->accepted) {
         return false;
@@ -111,7 +114,7 @@ bool domi__gateway_from_user(struct domi_session *session,
         return true;
     }
     if (frame->type == DOMI__FRAME_TO_ZONE) {
-        if (!to_zone(session, frame)) {
+        if (!to_zone(session, frame, &deliveries)) {
             return false;
         }
     } else if (frame->type == DOMI__FRAME_PING) {
@@ -121,5 +124,11 @@ bool domi__gateway_from_user(struct domi_session *session,
         to_handler(session, frame);
     }
     gateway->stats.frames_in++;
+    if (session->allowance) {
+        domi__allowance_spend(session,
+                              domi_frame_size(frame->data_size,
+                                              frame->extend_size),
+                              deliveries);
+    }
     return true;
 }

@@ -80,8 +80,9 @@ static void on_group_closed(struct domi__link *link,
     enum domi_reason reason = domi_get_u16(frame->extend + ID_SIZE);
 
     if (audience) {
-        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING
-                                          ? DOMI_REASON_DRAINING
+        domi__audience_lose(audience, reason == DOMI_REASON_DRAINING ||
+                                              reason == DOMI_REASON_TOO_MANY
+                                          ? reason
                                           : DOMI_REASON_GROUP_CLOSED);
     }
 }
@@ -213,6 +214,8 @@ static void on_frame(void *user, struct domi__link *link,
     case DOMI__FRAME_GROUPS_END:
     case DOMI__FRAME_PLACE:
     case DOMI__FRAME_PLACED:
+    case DOMI__FRAME_PROVE:
+    case DOMI__FRAME_NODES:
         break; /* taken by transport, links and placement, or refused by the
                   check */
     }
@@ -299,10 +302,12 @@ static void on_low(void *user, struct domi__link *link)
 }
 
 /* The placement is told first, for the calls ask it anew. */
-static void on_failed(void *user, struct domi__link *link)
+static void on_failed(void *user, struct domi__link *link,
+                      enum domi_reason reason)
 {
     struct domi_gateway *gateway = user;
 
+    gateway->stats.links_closed[reason]++;
     domi__placement_link_failed(gateway->placement, link);
     domi__calls_link_failed(gateway, link);
 }

@@ -44,8 +44,9 @@ struct domi__effect_note {
     uint64_t group;
     uint32_t ms;     /* SLOW: how long the call took */
     uint16_t type;   /* of the frame; 0: a call for another cause */
-    uint16_t reason; /* DROPPED: NO_GROUP, UNKNOWN_TYPE, REFUSED, MEMORY or
-                        DRAINING; CLOSED: GROUP_CLOSED or DRAINING */
+    uint16_t reason; /* DROPPED: NO_GROUP, UNKNOWN_TYPE, REFUSED, MEMORY,
+                        TOO_MANY or DRAINING; CLOSED: GROUP_CLOSED or
+                        DRAINING */
 };
 
 /* What a host needs; all called on its thread with `arg`. */
@@ -66,6 +67,9 @@ struct domi__group_options {
     uint32_t frame_limit;        /* bytes of a frame to a gateway */
     size_t record_limit;         /* bytes of an effect; frame_limit at least */
     uint64_t handler_limit_ns;   /* longer calls are reported as slow */
+    _Atomic uint32_t *group_count; /* of all hosts that share it; NULL: this
+                                      one alone */
+    uint32_t group_limit; /* frames make no more than these; 0: any number */
 };
 
 /* ---- the host ----------------------------------------------------------- */

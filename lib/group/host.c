@@ -30,6 +30,9 @@ domi__group_host_new(const struct domi__group_options *options)
         return NULL;
     }
     host->options = *options;
+    if (!options->group_count) {
+        host->options.group_count = &host->own_count;
+    }
     domi__table_init(&host->groups, key);
     domi__table_init(&host->link_ids, key);
     return host;
@@ -95,6 +98,26 @@ bool domi__group_host_running(const struct domi__group_host *host,
     return running > 0;
 }
 
+/* Counts one more group. False: there are as many as the limit, which is not
+   0, says. */
+static bool count_group(struct domi__group_host *host, uint32_t limit)
+{
+    _Atomic uint32_t *count = host->options.group_count;
+
+    if (atomic_fetch_add_explicit(count, 1, memory_order_relaxed) < limit ||
+        limit == 0) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+    return false;
+}
+
+static void uncount_group(struct domi__group_host *host)
+{
+    atomic_fetch_sub_explicit(host->options.group_count, 1,
+                              memory_order_relaxed);
+}
+
 void domi__group_shut(struct domi_group *group, enum domi_reason reason)
 {
     struct domi__group_host *host = group->host;
@@ -120,6 +143,7 @@ void domi__group_shut(struct domi_group *group, enum domi_reason reason)
     host->slots[group->slot].group = NULL;
     host->slots[group->slot].next_free = host->free_slot;
     host->free_slot = group->slot;
+    uncount_group(host);
     domi__group_release(group);
 }
 
@@ -208,7 +232,10 @@ void domi__group_host_open(struct domi__group_host *host,
         domi__group_abandon(group, DOMI_REASON_GROUP_EXISTS);
         return;
     }
+    /* The application's own are its own to limit. */
+    count_group(host, 0);
     if (!adopt(host, group)) {
+        uncount_group(host);
         domi__group_abandon(group, DOMI_REASON_MEMORY);
         return;
     }
@@ -217,23 +244,14 @@ void domi__group_host_open(struct domi__group_host *host,
     }
 }
 
-/* Asks the application for a group that is not there. NULL and why not. */
-static struct domi_group *make_group(struct domi__group_host *host,
-                                     uint64_t id, enum domi_reason *reason)
+/* Asks the application for a group. NULL and why not. */
+static struct domi_group *ask_for_group(struct domi__group_host *host,
+                                        uint64_t id, enum domi_reason *reason)
 {
-    struct domi_group *group;
+    struct domi_group *group = domi_group_new(host->options.zone, id);
     int status;
 
-    *reason = DOMI_REASON_NO_GROUP;
-    if (!host->options.on_group || host->stopped || id == DOMI__HELLO_GROUP) {
-        return NULL;
-    }
-    *reason = DOMI_REASON_DRAINING;
-    if (host->drain != 0) {
-        return NULL;
-    }
     *reason = DOMI_REASON_MEMORY;
-    group = domi_group_new(host->options.zone, id);
     if (!group) {
         return NULL;
     }
@@ -248,6 +266,32 @@ static struct domi_group *make_group(struct domi__group_host *host,
     }
     if (!adopt(host, group)) {
         domi__group_abandon(group, DOMI_REASON_MEMORY);
+        return NULL;
+    }
+    return group;
+}
+
+/* Makes a group that is not there. NULL and why not. */
+static struct domi_group *make_group(struct domi__group_host *host,
+                                     uint64_t id, enum domi_reason *reason)
+{
+    struct domi_group *group;
+
+    *reason = DOMI_REASON_NO_GROUP;
+    if (!host->options.on_group || host->stopped || id == DOMI__HELLO_GROUP) {
+        return NULL;
+    }
+    *reason = DOMI_REASON_DRAINING;
+    if (host->drain != 0) {
+        return NULL;
+    }
+    *reason = DOMI_REASON_TOO_MANY;
+    if (!count_group(host, host->options.group_limit)) {
+        return NULL;
+    }
+    group = ask_for_group(host, id, reason);
+    if (!group) {
+        uncount_group(host);
         return NULL;
     }
     if (group->closing) {
@@ -306,7 +350,7 @@ void domi__group_host_frame(struct domi__group_host *host, uint32_t link,
 
     if (!group && !(group = make_group(host, group_id, &reason))) {
         drop(host, group_id, type, reason);
-        if (reason == DOMI_REASON_DRAINING) {
+        if (reason == DOMI_REASON_DRAINING || reason == DOMI_REASON_TOO_MANY) {
             domi__effect_missing(host, link, group_id, reason);
         }
         return;

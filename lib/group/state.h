@@ -63,6 +63,7 @@ struct domi__group_host {
     struct domi__group_options options;
     struct domi__members members;
     struct domi__table groups; /* by id */
+    _Atomic uint32_t own_count; /* of groups, where none is shared */
     struct domi__table link_ids; /* to index + 1 */
     struct domi__group_slot *slots;
     uint32_t slot_count; /* that were ever used */

@@ -90,12 +90,20 @@ bool domi__http_parser_is_inside(const struct domi__http_parser *parser);
  */
 bool domi__http_path_decode(const char *target, size_t size, char *out);
 
+/* Whose pages may open WebSockets; zeros: those of the host that the request
+   names, and whoever sends no Origin. */
+struct domi__http_origins {
+    const char *const *allowed; /* these alone; NULL at their end; or NULL */
+    bool required;              /* no Origin, no WebSocket */
+};
+
 /*
  * Whether this request may become a WebSocket: 0, or the status to refuse it
- * with: 400; 403 when its Origin is another host; 405 when it is not a GET;
- * 426 when it is no upgrade at all or of another version. Pure.
+ * with: 400; 403 when its Origin is not allowed; 405 when it is not a GET; 426
+ * when it is no upgrade at all or of another version. Pure.
  */
-int domi__http_upgrade_check(const struct domi__http_request *request);
+int domi__http_upgrade_check(const struct domi__http_request *request,
+                             const struct domi__http_origins *origins);
 
 /* The head that answers such a request, by its Sec-WebSocket-Key, into `out`,
    of DOMI__HTTP_UPGRADE_SIZE bytes; returns its size. Pure. */
@@ -105,6 +113,14 @@ size_t domi__http_upgrade_head(const char *key, char *out);
 /* Whether an Origin such as "https://example.org:8443" is the host, and port,
    that a Host header names. Pure. */
 bool domi__http_is_same_host(const char *origin, const char *host);
+
+/* Whether text is what a browser may send as Origin: a scheme, "://", a host
+   and perhaps a port, at most 255 bytes; "null" is not. Pure. */
+bool domi__http_is_origin(const char *text);
+
+/* Whether two of those are the same, in any case, and with the port that HTTP
+   or HTTPS has anyway or without it. Pure. */
+bool domi__http_is_same_origin(const char *one, const char *other);
 
 /* Whether a Host header is an IP address or "localhost", with or without a
    port: what no foreign name server can make a browser send. Pure. */

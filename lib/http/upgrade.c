@@ -41,13 +41,31 @@ static bool is_key(const char *key)
            strcmp(key + 22, "==") == 0;
 }
 
-int domi__http_upgrade_check(const struct domi__http_request *request)
+/* A browser always sends an Origin; programs need not. */
+static bool is_allowed(const struct domi__http_origins *origins,
+                       const char *origin, const char *host)
+{
+    if (!origin) {
+        return !origins->required;
+    }
+    if (!origins->allowed) {
+        return domi__http_is_same_host(origin, host);
+    }
+    for (const char *const *o = origins->allowed; *o; o++) {
+        if (domi__http_is_same_origin(origin, *o)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int domi__http_upgrade_check(const struct domi__http_request *request,
+                             const struct domi__http_origins *origins)
 {
     const char *connection = request->headers[DOMI__HTTP_CONNECTION];
     const char *upgrade = request->headers[DOMI__HTTP_UPGRADE];
     const char *version = request->headers[DOMI__HTTP_WEBSOCKET_VERSION];
     const char *key = request->headers[DOMI__HTTP_WEBSOCKET_KEY];
-    const char *origin = request->headers[DOMI__HTTP_ORIGIN];
     const char *host = request->headers[DOMI__HTTP_HOST];
 
     if (request->method != DOMI__HTTP_GET) {
@@ -61,12 +79,8 @@ int domi__http_upgrade_check(const struct domi__http_request *request)
     if (!key || !is_key(key) || !host || request->has_body) {
         return 400;
     }
-    /* Programs send no Origin; a browser always does, and may only reach the
-       host that the page came from. */
-    if (origin && !domi__http_is_same_host(origin, host)) {
-        return 403;
-    }
-    return 0;
+    return is_allowed(origins, request->headers[DOMI__HTTP_ORIGIN], host) ? 0
+                                                                          : 403;
 }
 
 size_t domi__http_upgrade_head(const char *key, char *out)

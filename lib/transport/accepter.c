@@ -2,16 +2,21 @@
 /*
  * A listening socket: accepts until there are no more.
  *
- * When descriptors or memory are short it stops asking, says so once, and
- * tries again ten times a second; connections wait in the kernel meanwhile.
+ * The last descriptors that the process may have are kept for others: for
+ * links, for the registry, for files. Who comes when no more than these are
+ * left is closed at once. When even they, or memory, are used up it stops
+ * asking, says so once, and tries again ten times a second; connections wait
+ * in the kernel meanwhile.
  */
 #include "transport/kinds.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -21,6 +26,7 @@
 #define BACKLOG 4096
 #define RETRY_MS 100u
 #define ACCEPTS_PER_TURN 256 /* so that sessions have their turn too */
+#define RESERVE 32           /* descriptors; a process with few keeps fewer */
 
 static void on_retry(struct domi__timer *timer);
 
@@ -53,10 +59,35 @@ static bool is_shortage(int error)
            error == ENOMEM;
 }
 
+/* The first descriptor of the reserve. Numbers below one that is new are all
+   in use, so that none need be counted. */
+static int reserve_of_process(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > INT_MAX) {
+        return INT_MAX;
+    }
+    return (int)limit.rlim_cur -
+           (limit.rlim_cur >= 4 * RESERVE ? RESERVE
+                                          : (int)limit.rlim_cur / 4);
+}
+
+static void close_surplus(struct domi__accepter *accepter, int fd)
+{
+    close(fd);
+    if (accepter->surplus) {
+        ++*accepter->surplus;
+    }
+    domi__log_peer(accepter->log, DOMI_LOG_WARNING,
+                   "a connection is refused: descriptors are short");
+}
+
 static void on_ready(struct domi__watch *watch, unsigned events)
 {
     struct domi__accepter *accepter =
         DOMI__CONTAINER(watch, struct domi__accepter, watch);
+    const int reserve = reserve_of_process();
     const int on = 1;
 
     (void)events;
@@ -72,6 +103,10 @@ static void on_ready(struct domi__watch *watch, unsigned events)
                 return;
             }
             continue; /* a connection that failed before it was accepted */
+        }
+        if (fd >= reserve) {
+            close_surplus(accepter, fd);
+            continue;
         }
         resume_accepting(accepter);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -144,6 +179,7 @@ int domi__accepter_open(struct domi__accepter *accepter,
         .loop = listen_on->loop,
         .log = listen_on->log,
         .pauses = listen_on->pauses,
+        .surplus = listen_on->surplus,
         .on_socket = on_socket,
     };
     err = bind_and_listen(fd, listen_on, port);

@@ -197,15 +197,43 @@ static void answer_file(struct domi__http_connection *connection,
 
 /* ---- requests ------------------------------------------------------------ */
 
+/* A page of somebody else, or who hides what page it is. */
+static void tell_of_origin(const struct domi__http_connection *connection,
+                           const char *origin)
+{
+    const struct domi__http_listen *http = &connection->listener->http;
+    char address[DOMI__ADDRESS_SIZE];
+    char text[128];
+
+    if (http->foreign_origins) {
+        ++*http->foreign_origins;
+    }
+    domi__socket_address(connection->watch.fd, address, sizeof(address));
+    domi__log_peer(http->listen.log, DOMI_LOG_WARNING,
+                   "%s may not open a WebSocket: its origin is %s%s", address,
+                   origin ? "" : "missing",
+                   origin ? domi__log_escape(text, sizeof(text), origin,
+                                             strlen(origin))
+                          : "");
+}
+
 static void upgrade(struct domi__http_connection *connection,
                     const struct domi__http_request *request, uint8_t *bytes,
                     size_t size)
 {
-    const struct domi__listen *listen = &connection->listener->http.listen;
-    int status = domi__http_upgrade_check(request);
+    const struct domi__http_listen *http = &connection->listener->http;
+    const struct domi__listen *listen = &http->listen;
+    const struct domi__http_origins origins = {
+        .allowed = http->origins,
+        .required = http->origin_required,
+    };
+    int status = domi__http_upgrade_check(request, &origins);
     struct domi__tls_stream *tls = connection->tls;
     uint64_t id;
 
+    if (status == 403) {
+        tell_of_origin(connection, request->headers[DOMI__HTTP_ORIGIN]);
+    }
     if (status) {
         domi__http_answer_status(connection, request, status);
         return;

@@ -39,14 +39,26 @@ static void start_timer(struct domi__http_connection *connection,
 
 /* ---- its end ------------------------------------------------------------- */
 
+static void free_parts(struct domi__http_connection *connection)
+{
+    if (connection) {
+        domi__http_parser_free(connection->parser);
+        free(connection->rest);
+        free(connection);
+    }
+}
+
 static void free_connection(struct domi__deferred *deferred)
 {
-    struct domi__http_connection *connection =
-        DOMI__CONTAINER(deferred, struct domi__http_connection, deferred);
+    free_parts(
+        DOMI__CONTAINER(deferred, struct domi__http_connection, deferred));
+}
 
-    domi__http_parser_free(connection->parser);
-    free(connection->rest);
-    free(connection);
+/* It is no stranger any more, or no more at all. */
+static void leave_origin(struct domi__http_connection *connection)
+{
+    domi__origin_leave(connection->origin, false);
+    connection->origin = NULL;
 }
 
 int domi__http_connection_detach(struct domi__http_connection *connection)
@@ -61,6 +73,7 @@ int domi__http_connection_detach(struct domi__http_connection *connection)
     connection->state = DOMI__HTTP_GONE;
     domi__http_answer_end(connection);
     domi__list_remove(&connection->node);
+    leave_origin(connection);
     connection->listener->count--;
     connection->deferred.run = free_connection;
     domi__loop_defer(loop_of(connection), &connection->deferred);
@@ -162,6 +175,7 @@ static void take(struct domi__http_connection *connection, uint8_t *bytes,
             domi__http_answer_status(connection, NULL, status);
         } else if (status) {
             domi__http_connection_has_progress(connection);
+            leave_origin(connection);
             domi__http_answer_request(
                 connection, domi__http_parser_request(parser), bytes, size);
         } else if (!inside) {
@@ -271,8 +285,9 @@ void domi__http_connection_open(struct domi__http_listener *listener, int fd)
     if (connection) {
         connection->parser = domi__http_parser_new();
     }
-    if (!connection || !connection->parser) {
-        free(connection);
+    if (!connection || !connection->parser ||
+        !domi__origin_enter(&listener->http.listen, fd, &connection->origin)) {
+        free_parts(connection);
         close(fd);
         return;
     }

@@ -36,6 +36,7 @@ struct domi__http_connection {
     bool shaken;                  /* its handshake is done */
     struct domi__list node;
     struct domi__timer timer;
+    struct domi__origin *origin; /* until its first request is whole; or NULL */
     struct domi__http_parser *parser;
     enum domi__http_state state;
     bool keep;        /* after this answer */

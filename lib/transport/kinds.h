@@ -14,11 +14,41 @@ struct domi__session *
 domi__session_new(const struct domi__transport *transport,
                   const struct domi__listen *listen, uint64_t id);
 
+/* A session for a connection that came in, as above. NULL when the owner does
+   not admit it, its address has too many that are unfinished, or memory is
+   short; the descriptor stays the caller's then. */
+struct domi__session *
+domi__session_admit(const struct domi__transport *transport,
+                    const struct domi__listen *listen, int fd);
+
 /* The handshake is whole. */
 void domi__session_opened(struct domi__session *session);
 
 /* Any byte of the peer came. */
 void domi__session_heard(struct domi__session *session);
+
+/* Transport has answered `size` bytes of the peer's by itself. */
+void domi__session_beat(struct domi__session *session, size_t size);
+
+/* A frame has begun and is not whole, or that is over. */
+static inline void domi__session_set_begun(struct domi__session *session,
+                                           bool begun)
+{
+    if (!begun) {
+        session->begun_ms = 0;
+    } else if (session->begun_ms == 0) {
+        session->begun_ms = domi__loop_awake(session->loop);
+    }
+}
+
+/* The socket takes nothing now, having taken some bytes or none; or it does
+   again. */
+void domi__session_set_blocked(struct domi__session *session, bool blocked,
+                               bool took);
+
+/* Its queue has changed while it is blocked, or is about to end. */
+void domi__backlog_update(struct domi__session *session);
+void domi__backlog_leave(struct domi__session *session);
 
 /*
  * Decodes and hands on what came from the peer. Returns the bytes it took;
@@ -55,6 +85,23 @@ void domi__session_gone(struct domi__session *session);
 void domi__loop_hold(struct domi__loop *loop);
 void domi__loop_release(struct domi__loop *loop);
 
+/* ---- where connections come from ----------------------------------------- */
+
+/* Counts a connection whose handshake has begun. False, with a line in the
+   log: its address has too many of them. `*origin` is NULL when the address
+   does not count. */
+bool domi__origin_enter(const struct domi__listen *listen, int fd,
+                        struct domi__origin **origin);
+
+/* The same for one that has been let in before. */
+struct domi__origin *domi__origin_of(const struct domi__listen *listen, int fd);
+
+/* Its handshake is whole: it is a session now. */
+void domi__origin_open(struct domi__origin *origin);
+
+/* It is gone; `open`: it was a session. Accepts NULL. */
+void domi__origin_leave(struct domi__origin *origin, bool open);
+
 /* A listener is the first member of what each kind keeps for it. */
 struct domi__listener {
     struct domi__loop *loop;
@@ -73,6 +120,7 @@ struct domi__accepter {
     struct domi__log *log;
     struct domi__timer retry;
     uint64_t *pauses;
+    uint64_t *surplus;
     bool paused;
     void (*on_socket)(struct domi__accepter *accepter, int fd);
 };

@@ -19,6 +19,10 @@
 #define EVENTS 512        /* taken from the epoll set at once */
 #define SETTLE_ROUNDS 16  /* before the sockets have their turn again */
 
+/* A turn that takes longer, or a poll that ends so much late, is a time for
+   which the loop stood still: stopped, starved, or kept by a callback. */
+#define STILL_MS 500
+
 /* A put to come, allocated by the get, so that a put cannot fail. */
 struct domi__put {
     struct domi__put *next;
@@ -134,9 +138,8 @@ static void close_handles(struct domi__loop *loop)
     uv_close((uv_handle_t *)&loop->timer, on_handle_closed);
 }
 
-static void on_prepare(uv_prepare_t *handle)
+static void settle(struct domi__loop *loop)
 {
-    struct domi__loop *loop = handle->data;
     int round = 0;
 
     for (;;) {
@@ -163,6 +166,23 @@ static void on_prepare(uv_prepare_t *handle)
     }
 }
 
+static void count_lost(struct domi__loop *loop, uint64_t ms)
+{
+    if (ms > STILL_MS) {
+        loop->lost_ms += ms;
+    }
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct domi__loop *loop = handle->data;
+
+    loop->prepared_ms = uv_now(loop->uv);
+    count_lost(loop, loop->prepared_ms - loop->checked_ms);
+    settle(loop);
+    loop->wait_ms = uv_backend_timeout(loop->uv);
+}
+
 /* The loop does not block any more: others need not wake it. */
 static void wake_up(struct domi__loop *loop)
 {
@@ -175,7 +195,32 @@ static void on_check(uv_check_t *handle)
     struct domi__loop *loop = handle->data;
 
     wake_up(loop);
-    loop->listened_ms = uv_now(loop->uv);
+    loop->checked_ms = uv_now(loop->uv);
+    if (loop->wait_ms >= 0 &&
+        loop->checked_ms > loop->prepared_ms + (unsigned)loop->wait_ms) {
+        count_lost(loop, loop->checked_ms - loop->prepared_ms -
+                             (unsigned)loop->wait_ms);
+    }
+    if (!loop->polled) {
+        loop->listened_ms = loop->checked_ms;
+        loop->swept = 0;
+    }
+    loop->polled = false;
+}
+
+/* The set hands out those that are ready in turn; so all of them were met once
+   there were as many events as sockets, or fewer than were asked for. */
+static void sweep(struct domi__loop *loop, size_t count)
+{
+    if (loop->swept == 0) {
+        loop->sweep_ms = uv_now(loop->uv);
+    }
+    loop->swept += count;
+    loop->polled = true;
+    if (count < EVENTS || loop->swept >= loop->watches) {
+        loop->listened_ms = loop->sweep_ms;
+        loop->swept = 0;
+    }
 }
 
 static void on_poll(uv_poll_t *handle, int status, int uv_events)
@@ -197,6 +242,7 @@ static void on_poll(uv_poll_t *handle, int status, int uv_events)
             watch->ready(watch, events[i].events);
         }
     }
+    sweep(loop, count > 0 ? (size_t)count : 0);
 }
 
 static void on_waker(struct domi__watch *watch, unsigned events)
@@ -264,6 +310,9 @@ static struct domi__loop *new_loop(uv_loop_t *uv)
     loop->epoll = -1;
     loop->waker.fd = -1;
     loop->listened_ms = uv_now(uv);
+    loop->checked_ms = uv_now(uv);
+    loop->prepared_ms = uv_now(uv);
+    loop->wait_ms = -1;
     domi__list_init(&loop->hooks);
     domi__list_init(&loop->dirty);
     domi__list_init(&loop->deferred);
@@ -348,6 +397,11 @@ uint64_t domi__loop_now(const struct domi__loop *loop)
     return uv_now(loop->uv);
 }
 
+uint64_t domi__loop_awake(const struct domi__loop *loop)
+{
+    return uv_now(loop->uv) - loop->lost_ms + 1;
+}
+
 struct domi__waker *domi__loop_waker(struct domi__loop *loop)
 {
     return &loop->waker;
@@ -422,6 +476,8 @@ int domi__watch_set(struct domi__loop *loop, struct domi__watch *watch,
     if (epoll_ctl(loop->epoll, act, watch->fd, &event)) {
         return uv_translate_sys_error(errno);
     }
+    loop->watches += act == EPOLL_CTL_ADD;
+    loop->watches -= act == EPOLL_CTL_DEL;
     watch->events = events;
     return 0;
 }

@@ -46,7 +46,16 @@ struct domi__loop {
     struct domi__list handshakes; /* sessions that are not open yet */
     struct domi__list batches;
     struct domi__wheel wheel;
-    uint64_t listened_ms; /* when the sockets were looked at last */
+    uint64_t listened_ms; /* when all sockets were looked at last */
+    uint64_t sweep_ms;    /* when the present look at all of them began */
+    size_t swept;         /* events that it has met; 0: it has not begun */
+    size_t watches;       /* in the epoll set */
+    bool polled;          /* in this turn */
+
+    uint64_t checked_ms;  /* when the last poll ended */
+    uint64_t prepared_ms; /* when it began */
+    int wait_ms;          /* how long it was to last; -1: for ever */
+    uint64_t lost_ms;     /* for which the loop stood still, in all */
 
     struct domi__buffers buffers;
     struct domi__queue *queues; /* free ones */

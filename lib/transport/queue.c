@@ -111,6 +111,8 @@ static void mark_dirty(struct domi__session *session)
 {
     if (!session->blocked) {
         domi__loop_flush_soon(session);
+    } else {
+        domi__backlog_update(session);
     }
 }
 
@@ -280,6 +282,9 @@ void domi__session_sent(struct domi__session *session, size_t size)
     }
     if (queue->count == 0) {
         queue_put(session);
+    }
+    if (session->blocked) {
+        domi__backlog_update(session);
     }
     if (is_low_again(session)) {
         /* The owner may be in the midst of sending: the flush will tell it. */

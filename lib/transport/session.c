@@ -44,8 +44,9 @@ domi__session_new(const struct domi__transport *transport,
     session->arg = listen->arg;
     session->id = id;
     session->watch.fd = -1;
-    session->heard_ms = domi__loop_now(session->loop);
+    session->heard_ms = domi__loop_awake(session->loop);
     domi__list_init(&session->dirty);
+    domi__list_init(&session->backlogged);
     domi__list_init(&session->deferred.node);
     domi__list_push(&session->loop->handshakes, &session->deferred.node);
     domi__loop_hold(session->loop);
@@ -54,18 +55,60 @@ domi__session_new(const struct domi__transport *transport,
     return session;
 }
 
+struct domi__session *
+domi__session_admit(const struct domi__transport *transport,
+                    const struct domi__listen *listen, int fd)
+{
+    struct domi__session *session = NULL;
+    struct domi__origin *origin;
+    uint64_t id;
+
+    if (!domi__origin_enter(listen, fd, &origin)) {
+        return NULL;
+    }
+    id = listen->owner->admit(listen->arg);
+    if (id) {
+        session = domi__session_new(transport, listen, id);
+    }
+    if (session) {
+        session->origin = origin;
+    } else {
+        domi__origin_leave(origin, false);
+    }
+    return session;
+}
+
+/* What is left of `ms` since then, as far as it is less than `most`. */
+static uint64_t left_of(uint64_t since_ms, unsigned ms, uint64_t now_ms,
+                        uint64_t most)
+{
+    uint64_t due = since_ms + ms;
+    uint64_t left = due > now_ms ? due - now_ms : 1;
+
+    return left < most ? left : most;
+}
+
 static void start_timer(struct domi__session *session)
 {
     const struct domi__session_limits *limits = session->limits;
-    uint64_t now = domi__loop_now(session->loop);
-    uint64_t due = session->heard_ms + limits->silence_ms;
+    uint64_t awake = domi__loop_awake(session->loop);
+    uint64_t after_ms =
+        left_of(session->heard_ms, limits->silence_ms, awake, UINT64_MAX);
 
-    if (limits->heartbeat_ms > 0 &&
-        session->beaten_ms + limits->heartbeat_ms < due) {
-        due = session->beaten_ms + limits->heartbeat_ms;
+    if (limits->heartbeat_ms > 0) {
+        after_ms = left_of(session->beaten_ms, limits->heartbeat_ms,
+                           domi__loop_now(session->loop), after_ms);
     }
-    domi__timer_start(session->loop, &session->timer, due > now ? due - now : 1,
-                      on_timer);
+    if (limits->frame_ms > 0) {
+        /* One that has not begun may begin at once. */
+        after_ms = left_of(session->begun_ms ? session->begun_ms : awake,
+                           limits->frame_ms, awake, after_ms);
+    }
+    if (limits->stall_ms > 0 && session->blocked) {
+        /* Half of it, to see whether the kernel gets rid of something. */
+        after_ms = left_of(awake, (limits->stall_ms + 1) / 2, awake, after_ms);
+    }
+    domi__timer_start(session->loop, &session->timer, after_ms, on_timer);
 }
 
 void domi__session_opened(struct domi__session *session)
@@ -75,6 +118,9 @@ void domi__session_opened(struct domi__session *session)
     domi__list_remove(&session->deferred.node);
     session->beaten_ms = domi__loop_now(session->loop);
     domi__session_heard(session);
+    if (session->origin) {
+        domi__origin_open(session->origin);
+    }
     if (session->transport->in_process) {
         domi__timer_stop(&session->timer);
     } else {
@@ -85,20 +131,78 @@ void domi__session_opened(struct domi__session *session)
 
 void domi__session_heard(struct domi__session *session)
 {
-    session->heard_ms = domi__loop_now(session->loop);
+    session->heard_ms = domi__loop_awake(session->loop);
+}
+
+void domi__session_set_blocked(struct domi__session *session, bool blocked,
+                               bool took)
+{
+    bool changed = session->blocked != blocked;
+
+    if (blocked && (changed || took)) {
+        session->taken_ms = domi__loop_awake(session->loop);
+    }
+    if (!changed) {
+        return;
+    }
+    session->blocked = blocked;
+    session->unsent = 0;
+    domi__backlog_update(session);
+    domi__socket_watch(session);
+    if (blocked && session->limits->stall_ms > 0 &&
+        session->state == DOMI__SESSION_OPEN) {
+        start_timer(session);
+    }
+}
+
+/* Whether the peer has taken nothing for too long. The kernel asks for more
+   only when much of what it holds has left it, so it is asked for that. */
+static bool is_stalled(struct domi__session *session, uint64_t now)
+{
+    unsigned stall_ms = session->limits->stall_ms;
+    int unsent;
+
+    if (stall_ms == 0 || !session->blocked) {
+        return false;
+    }
+    unsent = domi__socket_unsent(session->watch.fd);
+    if (unsent < session->unsent) {
+        session->taken_ms = now;
+    }
+    session->unsent = unsent;
+    return session->taken_ms + stall_ms <= now;
+}
+
+/* Why the session has to end now; NONE: it may go on. */
+static enum domi_reason look_at(struct domi__session *session, uint64_t now)
+{
+    const struct domi__session_limits *limits = session->limits;
+
+    if (session->heard_ms + limits->silence_ms <= now) {
+        return DOMI_REASON_SILENT;
+    }
+    if (limits->frame_ms > 0 && session->begun_ms > 0 &&
+        session->begun_ms + limits->frame_ms <= now) {
+        return DOMI_REASON_FRAME_TIMEOUT;
+    }
+    return is_stalled(session, now) ? DOMI_REASON_STALLED : DOMI_REASON_NONE;
 }
 
 static void on_open_timer(struct domi__session *session)
 {
     const struct domi__session_limits *limits = session->limits;
     uint64_t now = domi__loop_now(session->loop);
+    uint64_t awake = domi__loop_awake(session->loop);
+    enum domi_reason reason;
 
     if (session->paused) {
         /* Nothing can be heard from a peer that is not read. */
-        session->heard_ms = now;
+        session->heard_ms = awake;
+        session->begun_ms = session->begun_ms ? awake : 0;
     }
-    if (session->heard_ms + limits->silence_ms <= now) {
-        domi__session_close(session, DOMI_REASON_SILENT);
+    reason = look_at(session, awake);
+    if (reason != DOMI_REASON_NONE) {
+        domi__session_close(session, reason);
         return;
     }
     if (limits->heartbeat_ms > 0 &&
@@ -138,6 +242,13 @@ static void on_timer(struct domi__timer *timer)
 
 /* ---- in ------------------------------------------------------------------ */
 
+void domi__session_beat(struct domi__session *session, size_t size)
+{
+    if (session->owner->on_beat && session->state == DOMI__SESSION_OPEN) {
+        session->owner->on_beat(session, size);
+    }
+}
+
 /* Hands one frame on. False when the owner does not take it now. */
 static bool take(struct domi__session *session, const struct domi_frame *frame,
                  const uint8_t *wire)
@@ -149,6 +260,7 @@ static bool take(struct domi__session *session, const struct domi_frame *frame,
         } else if (!session->dialled) {
             domi__session_send(session, DOMI__FRAME_HEARTBEAT, NULL, 0, NULL,
                                0);
+            domi__session_beat(session, DOMI_FRAME_HEADER);
         }
         return true;
     case DOMI__FRAME_EXIT:
@@ -258,11 +370,12 @@ bool domi__session_feed_message(struct domi__session *session,
         return true;
     }
     n = domi_frame_decode(bytes, size, session->limits->frame_limit, &frame);
-    if (n < 0) {
-        domi__session_close(session, reason_of(n));
+    if (n == DOMI_E_FRAME_EXTEND) {
+        domi__session_close(session, DOMI_REASON_FRAME_EXTEND);
         return true;
     }
-    if ((size_t)n != size || n == 0) {
+    /* A length that is not the message's is a lie, however large. */
+    if (n <= 0 || (size_t)n != size) {
         domi__session_close(session, DOMI_REASON_BAD_MESSAGE);
         return true;
     }
@@ -287,6 +400,7 @@ void domi__session_resume(struct domi__session *session)
     if (session->paused && session->state < DOMI__SESSION_CLOSING) {
         session->paused = false;
         session->held = false;
+        session->begun_ms = 0;
         domi__session_heard(session);
         session->transport->resume(session);
     }
@@ -365,6 +479,8 @@ static void end(struct domi__deferred *deferred)
         session->transport->flush(session);
     }
     sent = session->queue == NULL && !session->blocked;
+    domi__origin_leave(session->origin, session->opened);
+    session->origin = NULL;
     session->owner->on_close(session, session->reason);
     domi__session_drop_queue(session);
     session->state = DOMI__SESSION_LINGERING;
@@ -405,6 +521,7 @@ void domi__session_close(struct domi__session *session, enum domi_reason reason)
     session->state = DOMI__SESSION_CLOSING;
     session->reason = (uint8_t)reason;
     domi__timer_stop(&session->timer);
+    domi__backlog_leave(session);
     if (session->opened && peer_is_there(reason)) {
         say_farewell(session);
     }

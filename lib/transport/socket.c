@@ -4,8 +4,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,14 +41,6 @@ static void fail(struct domi__session *session)
                                      : DOMI_REASON_SOCKET);
 }
 
-static void set_blocked(struct domi__session *session, bool blocked)
-{
-    if (session->blocked != blocked) {
-        session->blocked = blocked;
-        domi__socket_watch(session);
-    }
-}
-
 size_t domi__socket_read(struct domi__session *session, struct iovec *parts,
                          int count)
 {
@@ -57,7 +51,8 @@ size_t domi__socket_read(struct domi__session *session, struct iovec *parts,
     } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
         fail(session);
     } else if (session->tls) {
-        set_blocked(session, domi__tls_is_blocked(session->tls));
+        domi__session_set_blocked(
+            session, domi__tls_is_blocked(session->tls), false);
     }
     return n > 0 ? (size_t)n : 0;
 }
@@ -82,11 +77,18 @@ void domi__socket_flush(struct domi__session *session)
         }
         if (n < (ssize_t)size) {
             domi__queue_pack(session);
-            set_blocked(session, true);
+            domi__session_set_blocked(session, true, n > 0);
             return;
         }
     }
-    set_blocked(session, !domi__tls_push(session->tls));
+    domi__session_set_blocked(session, !domi__tls_push(session->tls), true);
+}
+
+int domi__socket_unsent(int fd)
+{
+    int unsent = 0;
+
+    return ioctl(fd, SIOCOUTQ, &unsent) ? 0 : unsent;
 }
 
 bool domi__socket_end(struct domi__session *session)

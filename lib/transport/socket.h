@@ -24,6 +24,9 @@ bool domi__socket_end(struct domi__session *session);
 /* Takes the socket out of the loop and closes it. */
 void domi__socket_close(struct domi__session *session);
 
+/* Bytes that the kernel holds and the peer has not acknowledged. */
+int domi__socket_unsent(int fd);
+
 /* A closed session waits for the peer to close its side too: reads past what
    comes, and shuts it at the end. */
 void domi__socket_read_to_end(struct domi__session *session);

@@ -45,6 +45,7 @@ static void keep(struct domi__session *session, const uint8_t *bytes,
                                          &session->input, bytes, size)) {
         domi__session_close(session, DOMI_REASON_MEMORY);
     }
+    domi__session_set_begun(session, session->input != NULL);
 }
 
 /* Hands on what was kept, as far as it is whole. */
@@ -58,12 +59,16 @@ static void feed_kept(struct domi__session *session)
     }
     taken = domi__session_feed(session, input->bytes, input->used);
     input->used -= (uint32_t)taken;
+    if (taken > 0) {
+        domi__session_set_begun(session, false);
+    }
     if (input->used == 0) {
         session->input = NULL;
         domi__buffer_unref(&session->loop->buffers, input);
     } else if (taken > 0) {
         memmove(input->bytes, input->bytes + taken, input->used);
     }
+    domi__session_set_begun(session, session->input != NULL);
 }
 
 /* How many bytes the kept beginning of a frame still lacks, as far as it is
@@ -195,10 +200,8 @@ static void on_socket(struct domi__accepter *accepter, int fd)
 {
     struct tcp_listener *listener =
         DOMI__CONTAINER(accepter, struct tcp_listener, accepter);
-    const struct domi__listen *listen = &listener->listen;
-    uint64_t id = listen->owner->admit(listen->arg);
     struct domi__session *session =
-        id ? domi__session_new(&tcp, listen, id) : NULL;
+        domi__session_admit(&tcp, &listener->listen, fd);
 
     if (!session) {
         close(fd);
@@ -206,9 +209,9 @@ static void on_socket(struct domi__accepter *accepter, int fd)
     }
     session->watch.fd = fd;
     session->watch.ready = on_ready;
-    if (listen->tls) {
-        session->tls =
-            domi__tls_stream_new(listen->tls, &session->watch, NULL, false);
+    if (listener->listen.tls) {
+        session->tls = domi__tls_stream_new(listener->listen.tls,
+                                            &session->watch, NULL, false);
         if (!session->tls) {
             domi__session_close(session, DOMI_REASON_MEMORY);
             return;

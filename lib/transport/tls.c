@@ -92,6 +92,11 @@ int domi__tls_check(const struct domi__tls *tls, const char *option)
     return 0;
 }
 
+bool domi__tls_asks(const struct domi__tls *tls)
+{
+    return tls && tls->options.ca_file;
+}
+
 /* ---- load ---------------------------------------------------------------- */
 
 /* Logs the first that OpenSSL found wrong with a file, and clears it all. */

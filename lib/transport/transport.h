@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "base/waker.h"
 #include "domi/frame.h"
 #include "domi/gateway.h"
@@ -44,6 +45,10 @@ struct uv_loop_s *domi__loop_uv(const struct domi__loop *loop);
 
 /* Monotonic milliseconds, as of the beginning of this turn. */
 uint64_t domi__loop_now(const struct domi__loop *loop);
+
+/* The same without the time for which the loop stood still: by this clock
+   peers are patient with us, and we with them. Never 0. */
+uint64_t domi__loop_awake(const struct domi__loop *loop);
 
 /* Wakes the loop from any thread. */
 struct domi__waker *domi__loop_waker(struct domi__loop *loop);
@@ -121,6 +126,9 @@ void domi__tls_free(struct domi__tls *tls);
    the next, it takes NULL for what is in order. */
 int domi__tls_check(const struct domi__tls *tls, const char *option);
 
+/* Whether it lets in only peers with a certificate; NULL lets in all. */
+bool domi__tls_asks(const struct domi__tls *tls);
+
 /* Reads the files, for connections from now on. 0; DOMI_E_TLS after a line in
    the log, or UV_ENOMEM: then what was read before stays in force. */
 int domi__tls_load(struct domi__tls *tls, struct domi__loop *loop);
@@ -133,6 +141,19 @@ struct domi__buffer;
 
 struct domi__listener;
 struct domi__tls_stream;
+struct domi__origin;
+
+/*
+ * How much waits for those who take nothing now, of all sessions that share
+ * it. Beyond the limit those for whom most waits are closed.
+ */
+struct domi__backlog {
+    struct domi__list sessions; /* that are blocked */
+    size_t size;                /* bytes that wait for them */
+    size_t limit;
+};
+
+void domi__backlog_init(struct domi__backlog *backlog, size_t limit);
 
 enum domi__session_state {
     DOMI__SESSION_HANDSHAKE,
@@ -148,6 +169,9 @@ struct domi__session_limits {
     unsigned handshake_ms;
     unsigned silence_ms;
     unsigned heartbeat_ms; /* between heartbeats of ours; 0: none */
+    unsigned frame_ms;     /* for a frame to become whole; 0: any time */
+    unsigned stall_ms;     /* while the peer takes nothing; 0: any time */
+    struct domi__backlog *backlog; /* NULL: none */
 };
 
 /*
@@ -178,6 +202,10 @@ struct domi__session_owner {
      */
     bool (*on_frame)(struct domi__session *session,
                      const struct domi_frame *frame, const uint8_t *wire);
+
+    /* Transport itself has answered this many bytes of the peer's, a heartbeat
+       or a ping. May pause or close. May be NULL. */
+    void (*on_beat)(struct domi__session *session, size_t size);
 
     /* The queue has fallen to a quarter of the limit, after
        domi__session_is_high was true. Never called by a send. May be NULL. */
@@ -237,8 +265,16 @@ struct domi__session {
     struct domi__buffer *input; /* a frame that is not whole; NULL: nothing */
     struct domi__list dirty;    /* in the loop's list of those to flush */
     struct domi__timer timer;   /* handshake, silence, heartbeat, linger */
-    uint64_t heard_ms;          /* when the peer's last byte came */
+    uint64_t heard_ms;          /* when the peer's last byte came; awake */
     uint64_t beaten_ms;         /* when our last heartbeat went */
+    uint64_t begun_ms;          /* when a frame began that is not whole; 0:
+                                   none has; awake */
+    uint64_t taken_ms;          /* while blocked: when the peer took some of
+                                   what waits last; awake */
+    int unsent;                 /* while blocked: what the kernel held then */
+    struct domi__origin *origin;  /* NULL: its address does not count */
+    struct domi__list backlogged; /* in the backlog's list, or to itself */
+    size_t backlog;               /* bytes that it counts there */
     /* For the end; during the handshake in the loop's list of those. */
     struct domi__deferred deferred;
 };
@@ -269,6 +305,9 @@ void domi__session_resume(struct domi__session *session);
 /* Closes; the first reason stands. Never calls back before it returns. */
 void domi__session_close(struct domi__session *session,
                          enum domi_reason reason);
+
+/* Whether there are more sessions of the peer's address than may be. */
+bool domi__session_is_one_too_many(const struct domi__session *session);
 
 /* Closes the sessions with this `arg` whose handshake is not whole. */
 void domi__handshakes_close(struct domi__loop *loop, const void *arg,
@@ -319,6 +358,25 @@ int domi__fanout_send(struct domi__fanout *fanout,
 
 /* ---- listening and dialling ---------------------------------------------*/
 
+/*
+ * Counts connections by the address that they come from, an IPv6 address by
+ * its first 64 bits, for all listeners of one owner.
+ */
+struct domi__origins {
+    struct domi__table table; /* of struct domi__origin */
+    unsigned session_limit;   /* sessions of one address */
+    unsigned handshake_limit; /* connections of one address that are neither
+                                 sessions yet, nor have asked for a page */
+    bool loopback;            /* counts as well */
+    uint64_t refused;         /* connections above the handshake limit */
+};
+
+void domi__origins_init(struct domi__origins *origins,
+                        struct domi__hash_key key);
+
+/* After the last session has had its on_close, and all listeners are closed. */
+void domi__origins_fini(struct domi__origins *origins);
+
 /* What all listeners need. Strings are copied; the pointers must live until
    the listener's last session has had its on_close. */
 struct domi__listen {
@@ -331,6 +389,8 @@ struct domi__listen {
     int port;               /* 0: a free one */
     struct domi__tls *tls;  /* loaded; or NULL: without TLS */
     uint64_t *pauses;       /* counts stops for want of descriptors; or NULL */
+    uint64_t *surplus;      /* counts those closed for it at once; or NULL */
+    struct domi__origins *origins; /* NULL: addresses do not count */
 };
 
 /* Listens for TCP sessions. 0 and `*listener`, or a libuv code. */
@@ -361,6 +421,10 @@ struct domi__http_answer {
 struct domi__http_listen {
     struct domi__listen listen; /* owner NULL: no WebSocket */
     const char *ws_path;
+    const char *const *origins; /* as in struct domi__http_origins; borrowed
+                                   until the listener is closed */
+    bool origin_required;
+    uint64_t *foreign_origins;  /* counts what these refuse; or NULL */
     const char *web_root;       /* NULL: no files */
     void (*answer)(void *arg, const struct domi__http_question *question,
                    struct domi__http_answer *answer);

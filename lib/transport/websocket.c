@@ -54,6 +54,7 @@ static void send_pong(struct domi__session *session)
     size_t size = websocket->decoder.control_size;
     uint8_t *room;
 
+    domi__session_beat(session, size);
     if (domi__session_queued(session) > session->limits->send_limit / 2) {
         return;
     }
@@ -146,6 +147,7 @@ static void take(struct domi__session *session,
 static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
 {
     struct websocket *websocket = session->kind;
+    const struct domi__websocket_decoder *decoder = &websocket->decoder;
 
     while (size > 0 && session->state < DOMI__SESSION_CLOSING) {
         enum domi__websocket_event event;
@@ -160,7 +162,12 @@ static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
         bytes += taken;
         size -= taken;
         take(session, event);
+        if (decoder->head_size == 0 && !decoder->in_message) {
+            domi__session_set_begun(session, false);
+        }
     }
+    domi__session_set_begun(session,
+                            decoder->head_size > 0 || decoder->in_message);
 }
 
 /* One read. Returns whether there may be more. */
@@ -249,6 +256,8 @@ static uint16_t code_of(enum domi_reason reason)
         return DOMI__WEBSOCKET_ERROR;
     case DOMI_REASON_MEMORY:
     case DOMI_REASON_TOO_MANY:
+    case DOMI_REASON_ADDRESS_SESSIONS:
+    case DOMI_REASON_ADDRESS_HANDSHAKES:
         return DOMI__WEBSOCKET_TRY_LATER;
     case DOMI_REASON_KICKED:
     case DOMI_REASON_GROUP_CLOSED:
@@ -262,6 +271,13 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_REFUSED:
     case DOMI_REASON_GROUP_EXISTS:
     case DOMI_REASON_NO_GROUP:
+    case DOMI_REASON_STALLED:
+    case DOMI_REASON_FRAME_TIMEOUT:
+    case DOMI_REASON_RATE:
+    case DOMI_REASON_SEND_TOTAL:
+    case DOMI_REASON_NO_PROOF:
+    case DOMI_REASON_BAD_PROOF:
+    case DOMI_REASON_FOREIGN_USER:
     case DOMI_REASON_COUNT:
         break;
     }
@@ -334,6 +350,9 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     struct domi__session *session =
         websocket ? domi__session_new(&websocket_transport, listen, id) : NULL;
 
+    if (!websocket) {
+        listen->owner->dismiss(listen->arg);
+    }
     if (!session) {
         free(websocket);
         domi__tls_stream_free(tls);
@@ -343,6 +362,7 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     domi__websocket_decoder_init(&websocket->decoder,
                                  session->limits->frame_limit);
     session->kind = websocket;
+    session->origin = domi__origin_of(listen, fd);
     session->watch.fd = fd;
     session->watch.ready = on_ready;
     if (tls) {

@@ -5,8 +5,8 @@
  *   begin -> the workers refuse new groups -> each has been without members
  *         -> none has members any more -> on_drained
  *
- * A drain that a newer version began is called off when that version goes
- * away, and does not end unless a node of it is there to take the users.
+ * A drain that a newer version began is called off when no node of that
+ * version is there any more to take the users.
  * Where users are to be moved, groups are closed one worker after the other;
  * a group that is larger than what was due delays those after it.
  */
@@ -36,7 +36,7 @@ static bool may_end(const struct domi_zone *zone)
     const struct domi__zone_drain *drain = &zone->drain;
 
     return drain->number != 0 && !drain->ended && !zone->closing &&
-           (drain->asked || zone->membership.replaced) && is_empty(zone);
+           is_empty(zone);
 }
 
 /* A member may have come to a group that was empty meanwhile. */

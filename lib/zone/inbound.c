@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Links, inward: a gateway's session opens, says hello, sends frames, ends.
+ * Where there is a cluster key, all but hello is for links that are trusted.
  *
  * A frame becomes a record in the ring of its group's worker; events of a link
  * go to all workers. When a ring is full the frame is not taken: the link
@@ -14,10 +15,6 @@
 #include "domi/err.h"
 #include "frame/frame.h"
 #include "zone/state.h"
-
-/* What this zone knows, of what a gateway may ask for. */
-#define FEATURES                                                               \
-    (DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD | DOMI__FEATURE_DIRECTORY)
 
 static struct domi_zone *zone_of(const struct domi__zone_link *link)
 {
@@ -249,6 +246,9 @@ static bool on_group_frame(struct domi__zone_link *link,
     if (sender == 0) {
         return refuse(link, frame, DOMI_REASON_BAD_BODY);
     }
+    if (sender != link->session.id && !domi__zone_trusts_user(link, sender)) {
+        return refuse(link, frame, DOMI_REASON_FOREIGN_USER);
+    }
     if (!take_frame(link, DOMI__RECORD_FRAME, sender,
                     domi_get_u64(frame->extend + 8), frame->type, frame->data,
                     frame->data_size)) {
@@ -265,6 +265,9 @@ static bool on_user_leave(struct domi__zone_link *link,
     if (domi_get_u64(frame->data) != link->session.id) {
         return refuse(link, frame, DOMI_REASON_BAD_BODY);
     }
+    if (!domi__zone_trusts_user(link, domi_get_u64(frame->extend))) {
+        return refuse(link, frame, DOMI_REASON_FOREIGN_USER);
+    }
     return take_frame(link, DOMI__RECORD_USER_LEAVE,
                       domi_get_u64(frame->extend),
                       domi_get_u64(frame->extend + 8), 0, frame->data, 0);
@@ -276,6 +279,11 @@ static bool on_users_gone(struct domi__zone_link *link,
     uint32_t reason = domi_get_u16(frame->extend);
     struct domi__record_link record = {.link = link->slot->index};
 
+    for (uint32_t at = 0; at < frame->data_size; at += 8) {
+        if (!domi__zone_trusts_user(link, domi_get_u64(frame->data + at))) {
+            return refuse(link, frame, DOMI_REASON_FOREIGN_USER);
+        }
+    }
     record.reason = reason == DOMI_REASON_LEFT || reason == DOMI_REASON_KICKED
                         ? reason
                         : DOMI_REASON_DISCONNECTED;
@@ -286,33 +294,74 @@ static bool on_users_gone(struct domi__zone_link *link,
     return true;
 }
 
+/* Takes what the gateway can do from its hello. False when it must wait. */
+static bool agree(struct domi__zone_link *link, const uint8_t *hello)
+{
+    const struct domi__record_link record = {
+        .link = link->slot->index,
+        .features = domi_get_u32(hello + 4) & DOMI__ZONE_FEATURES,
+    };
+
+    if (!tell_all(zone_of(link), DOMI__RECORD_HELLO, &record, NULL, 0)) {
+        return hold(link, NULL);
+    }
+    link->features = record.features;
+    return true;
+}
+
 static void answer_hello(struct domi__zone_link *link)
 {
-    uint8_t data[DOMI__HELLO_SIZE] = {0};
+    uint8_t data[DOMI__HELLO_SIZE];
 
-    domi_put_u16(data, DOMI__HELLO_VERSION);
-    domi_put_u32(data + 4, link->features);
-    domi_put_u64(data + 8, (uint64_t)zone_of(link)->membership.self.id);
+    domi__hello_put(data, link->features,
+                    (uint64_t)zone_of(link)->membership.self.id);
     domi__session_send(&link->session, DOMI__FRAME_HELLO_ANSWER, data,
                        sizeof(data), NULL, 0);
+}
+
+static void greet(struct domi__zone_link *link)
+{
+    domi__zone_load_greet(link);
+    domi__zone_list_begin(link);
 }
 
 static bool on_hello(struct domi__zone_link *link,
                      const struct domi_frame *frame)
 {
-    struct domi__record_link record = {.link = link->slot->index};
-
-    if (link->heard || domi_get_u64(frame->extend + 8) != DOMI__HELLO_GROUP) {
+    if (link->heard || domi_get_u64(frame->extend + 8) != DOMI__HELLO_GROUP ||
+        !domi__zone_trust_hello(link, frame->data)) {
         return refuse(link, frame, DOMI_REASON_BAD_BODY);
     }
-    record.features = domi_get_u32(frame->data + 4) & FEATURES;
-    if (!tell_all(zone_of(link), DOMI__RECORD_HELLO, &record, NULL, 0)) {
-        return hold(link, NULL);
+    if (!agree(link, frame->data)) {
+        return false;
     }
-    link->features = record.features;
     answer_hello(link);
-    domi__zone_load_greet(link);
-    domi__zone_list_begin(link);
+    greet(link);
+    return true;
+}
+
+/* The hello that was answered long ago counts from now on. */
+static bool on_prove(struct domi__zone_link *link,
+                     const struct domi_frame *frame)
+{
+    if (link->heard || !link->greeted) {
+        return refuse(link, frame, DOMI_REASON_BAD_BODY);
+    }
+    if (!agree(link, link->talk.hello)) {
+        return false;
+    }
+    greet(link);
+    return true;
+}
+
+/* The gateway has, or had, other ids than the one in its hello. */
+static bool on_nodes(struct domi__zone_link *link,
+                     const struct domi_frame *frame)
+{
+    if (!(link->features & DOMI__FEATURE_NODES) ||
+        !domi__zone_trust_nodes(link, frame->data, frame->data_size)) {
+        return refuse(link, frame, DOMI_REASON_BAD_BODY);
+    }
     return true;
 }
 
@@ -364,32 +413,44 @@ static void dismiss(void *arg)
     zone->stats.closed[DOMI_REASON_MEMORY]++;
 }
 
+/* The workers may hear of it. False when memory is short, and it is closed. */
+static bool serve(struct domi__zone_link *link)
+{
+    struct domi_zone *zone = zone_of(link);
+    char address[DOMI__ADDRESS_SIZE];
+
+    link->slot = take_slot(zone);
+    if (!link->slot) {
+        domi__session_close(&link->session, DOMI_REASON_MEMORY);
+        return false;
+    }
+    zone->stats.links++;
+    link->slot->session = &link->session;
+    link->slot->id = link->session.id;
+    link->slot->done = 0;
+    domi__list_push(&zone->pending, &link->slot->pending);
+    domi__zone_tell_links(zone);
+    domi__session_address(&link->session, address, sizeof(address));
+    domi__log_peer(&zone->log, DOMI_LOG_INFO, "link %" PRIx64 " from %s: open",
+                   link->session.id, address);
+    return true;
+}
+
 static void on_open(struct domi__session *session)
 {
     struct domi__zone_link *link = (struct domi__zone_link *)session;
     struct domi_zone *zone = zone_of(link);
-    char address[DOMI__ADDRESS_SIZE];
 
     domi__list_init(&link->waiting);
     domi__list_push(&zone->links, &link->node);
-    zone->stats.links++;
     if (zone->closing) {
         domi__session_close(session, DOMI_REASON_STOPPING);
         return;
     }
-    link->slot = take_slot(zone);
-    if (!link->slot) {
-        domi__session_close(session, DOMI_REASON_MEMORY);
-        return;
+    domi__zone_trust_begin(link);
+    if (link->trusted) {
+        serve(link);
     }
-    link->slot->session = session;
-    link->slot->id = session->id;
-    link->slot->done = 0;
-    domi__list_push(&zone->pending, &link->slot->pending);
-    domi__zone_tell_links(zone);
-    domi__session_address(session, address, sizeof(address));
-    domi__log_peer(&zone->log, DOMI_LOG_INFO, "link %" PRIx64 " from %s: open",
-                   session->id, address);
 }
 
 static bool on_frame(struct domi__session *session,
@@ -404,12 +465,22 @@ static bool on_frame(struct domi__session *session,
     if (reason != DOMI_REASON_NONE) {
         return refuse(link, frame, reason);
     }
+    if (!link->trusted &&
+        (!domi__zone_trust_frame(link, frame) || !serve(link))) {
+        return true;
+    }
     if (!link->slot->told) {
         return hold(link, NULL);
     }
     switch (frame->type) {
     case DOMI__FRAME_HELLO:
         taken = on_hello(link, frame);
+        break;
+    case DOMI__FRAME_PROVE:
+        taken = on_prove(link, frame);
+        break;
+    case DOMI__FRAME_NODES:
+        taken = on_nodes(link, frame);
         break;
     case DOMI__FRAME_PLACE:
         taken = on_place(link, frame);
@@ -464,10 +535,11 @@ static void on_close(struct domi__session *session, enum domi_reason reason)
     if (!session->opened) {
         return;
     }
-    zone->stats.links--;
+    domi__timer_stop(&link->proof);
     domi__list_remove(&link->node);
     domi__list_remove(&link->waiting);
     if (link->slot) {
+        zone->stats.links--;
         forget_slot(zone, link->slot);
     }
 }

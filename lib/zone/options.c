@@ -61,6 +61,10 @@ static void set_limits(struct domi_zone *zone)
         .handshake_ms = options->handshake_ms,
         .silence_ms = options->silence_ms,
     };
+    zone->stranger_limits = zone->limits;
+    if (options->cluster_key) {
+        zone->stranger_limits.frame_limit = DOMI__STRANGER_FRAME;
+    }
 }
 
 /* NULL stays NULL. False when memory is short. */
@@ -83,6 +87,8 @@ static bool copy_strings(struct domi_zone_options *options)
     copied &= copy(&options->host);
     copied &= copy(&options->advertise);
     copied &= copy(&options->admin_token);
+    copied &= copy(&options->cluster_key);
+    copied &= copy(&options->cluster_key_old);
     return copied;
 }
 
@@ -109,6 +115,7 @@ int domi__zone_options_init(struct domi_zone *zone,
     options->handshake_ms = or_default(options->handshake_ms, 5000);
     options->silence_ms = or_default(options->silence_ms, 10000);
     options->handler_limit_ms = or_default(options->handler_limit_ms, 100);
+    options->groups = or_default(options->groups, 100000);
     set_limits(zone);
     return 0;
 }
@@ -119,6 +126,16 @@ void domi__zone_options_fini(struct domi_zone *zone)
     free((char *)zone->options.host);
     free((char *)zone->options.advertise);
     free((char *)zone->options.admin_token);
+    free((char *)zone->options.cluster_key);
+    free((char *)zone->options.cluster_key_old);
+}
+
+struct domi__cluster_keys domi__zone_keys(const struct domi_zone *zone)
+{
+    return (struct domi__cluster_keys){
+        .key = zone->options.cluster_key,
+        .old = zone->options.cluster_key_old,
+    };
 }
 
 static int refuse(struct domi_zone *zone, const char *name, size_t value,
@@ -156,6 +173,7 @@ static int check_sizes(struct domi_zone *zone)
 int domi__zone_options_check(struct domi_zone *zone)
 {
     const struct domi_zone_options *options = &zone->options;
+    const struct domi__cluster_keys keys = domi__zone_keys(zone);
     int err = domi__node_check(
         &zone->log, options->host, options->tcp_port, options->http_port,
         options->id ? &zone->membership.self.id : NULL, options->version);
@@ -176,6 +194,9 @@ int domi__zone_options_check(struct domi_zone *zone)
         return err;
     }
     err = domi__node_check_token(&zone->log, options->admin_token);
+    if (!err) {
+        err = domi__cluster_keys_check(&zone->log, &keys);
+    }
     if (err) {
         return err;
     }

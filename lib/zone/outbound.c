@@ -40,6 +40,7 @@ static void report_drop(struct domi_zone *zone,
         zone->stats.dropped_no_handler++;
     } else {
         zone->stats.dropped_no_group++;
+        zone->stats.dropped_too_many += note->reason == DOMI_REASON_TOO_MANY;
     }
     domi__log_peer(&zone->log, DOMI_LOG_WARNING,
                    "group %" PRIu64 ": dropped a frame of type %u: %s",

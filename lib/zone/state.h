@@ -77,6 +77,11 @@ struct domi__zone_worker {
 
 /* ---- links --------------------------------------------------------------- */
 
+/* What this zone knows, of what a gateway may ask for. */
+#define DOMI__ZONE_FEATURES                                                    \
+    (DOMI__FEATURE_GROUPS | DOMI__FEATURE_LOAD | DOMI__FEATURE_DIRECTORY |     \
+     DOMI__FEATURE_NODES)
+
 /*
  * What the workers know a link by. It outlives the link's session until all
  * workers have said that they are done with it; only then the index is given
@@ -95,10 +100,18 @@ struct domi__zone_link {
     struct domi__session session;
     struct domi__list node;    /* in the zone's list of links */
     struct domi__list waiting; /* in the zone's list of those that wait */
-    struct domi__zone_slot *slot; /* NULL when memory was short */
+    struct domi__zone_slot *slot; /* NULL until it is trusted, or when memory
+                                     was short */
     struct domi__zone_worker *waits_for; /* room there; NULL: in all */
     uint32_t features; /* DOMI__FEATURE_*, that both sides know */
     bool heard; /* a frame has come; a hello would be too late */
+
+    /* See trust.c. */
+    bool trusted;              /* it has proven itself, or need not */
+    bool greeted;              /* it has not, and its hello was answered */
+    struct domi__talk talk;
+    struct domi__timer proof;  /* until it must be trusted */
+    struct domi__node_set nodes; /* of its users' ids, with FEATURE_NODES */
 
     /* Of the directory, ids that the gateway is yet to be told; NULL: none. */
     uint64_t *list;
@@ -139,6 +152,8 @@ struct domi_zone {
     struct domi__log log;
     struct domi_zone_options options; /* with defaults, strings copied */
     struct domi__session_limits limits;
+    _Atomic uint32_t group_count; /* of all workers */
+    struct domi__session_limits stranger_limits; /* of links not trusted */
     struct domi_registry *registry;
     struct domi_registry *own_registry; /* NULL when one was given */
     struct domi__membership membership;
@@ -201,6 +216,9 @@ void domi__zone_options_fini(struct domi_zone *zone);
 /* 0, or DOMI_E_OPTION after a line in the log. */
 int domi__zone_options_check(struct domi_zone *zone);
 
+/* The keys that links are opened with; the options' own strings. */
+struct domi__cluster_keys domi__zone_keys(const struct domi_zone *zone);
+
 /* ---- tls.c --------------------------------------------------------------- */
 
 /* Copies the options. 0 or UV_ENOMEM. */
@@ -248,6 +266,31 @@ bool domi__zone_resume_links(struct domi_zone *zone);
 void domi__zone_slot_done(struct domi_zone *zone, uint32_t index);
 
 void domi__zone_slots_free(struct domi_zone *zone);
+
+/* ---- trust.c ------------------------------------------------------------- */
+
+/* A link has opened: from now on its gateway must prove itself, unless it need
+   not. */
+void domi__zone_trust_begin(struct domi__zone_link *link);
+
+/* A frame of one that is not trusted. True when it is now, by this frame,
+   which is PROVE; otherwise the frame was dealt with. */
+bool domi__zone_trust_frame(struct domi__zone_link *link,
+                            const struct domi_frame *frame);
+
+/* Takes the node ids that its users' ids may have, of a hello with
+   FEATURE_NODES, or of NODES. False when they are no node ids. */
+bool domi__zone_trust_hello(struct domi__zone_link *link, const uint8_t *hello);
+bool domi__zone_trust_nodes(struct domi__zone_link *link, const uint8_t *ids,
+                            uint32_t size);
+
+/* Whether the gateway of this link may name this user. */
+static inline bool domi__zone_trusts_user(const struct domi__zone_link *link,
+                                          uint64_t user)
+{
+    return !(link->features & DOMI__FEATURE_NODES) ||
+           domi__node_set_has(&link->nodes, domi__id_node(user));
+}
 
 /* ---- outbound.c ---------------------------------------------------------- */
 

@@ -150,6 +150,8 @@ static int start_worker(struct domi__zone_worker *worker)
         .on_group_user = options->user,
         .frame_limit = options->frame_limit,
         .handler_limit_ns = (uint64_t)options->handler_limit_ms * NS_PER_MS,
+        .group_count = &zone->group_count,
+        .group_limit = options->groups,
     };
     int err;
 

@@ -134,13 +134,27 @@ static int listen_http(struct domi_zone *zone, struct domi__listen *listen)
     return 0;
 }
 
+static void warn_if_open(struct domi_zone *zone)
+{
+    const struct domi_zone_options *options = &zone->options;
+
+    if (options->tcp_port != 0 && !options->cluster_key &&
+        !domi__tls_asks(zone->tls) &&
+        !domi__node_is_loopback(options->host)) {
+        domi__log(&zone->log, DOMI_LOG_WARNING,
+                  "zone %s: listens on %s without a cluster_key: whoever can"
+                  " reach its tcp port is taken for a gateway",
+                  options->name, options->host);
+    }
+}
+
 static int listen_all(struct domi_zone *zone)
 {
     struct domi__listen listen = {
         .loop = zone->loop,
         .log = &zone->log,
         .owner = &domi__zone_link_owner,
-        .limits = &zone->limits,
+        .limits = &zone->stranger_limits,
         .arg = zone,
         .host = zone->options.host,
         .tls = zone->tls,
@@ -182,6 +196,7 @@ int domi_zone_start(struct domi_zone *zone)
     if (err) {
         return err;
     }
+    warn_if_open(zone);
     err = domi__tls_load(zone->tls, zone->loop);
     if (!err) {
         err = domi__zone_workers_start(zone);

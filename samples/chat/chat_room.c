@@ -3,9 +3,9 @@
  * chat-room: the rooms of a chat, for chat-gateways elsewhere.
  *
  * It shows a zone with worker threads that makes its groups on demand, joins a
- * cluster, and ends in order: by a signal, or when it has been drained. It
- * leaves out who may connect, unless TLS is to tell (--link-tls-ca): its TCP
- * port is for gateways that are trusted, and must not be open to others.
+ * cluster, and ends in order: by a signal, or when it has been drained. Without
+ * a cluster key, or TLS with certificates on both sides, its TCP port is for
+ * gateways that are trusted, and must not be open to others.
  */
 #include <uv.h>
 

@@ -12,6 +12,7 @@
 
 #include "support/options.h"
 #include "support/report.h"
+#include "support/secret.h"
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -67,6 +68,16 @@ static const char *take_lost_id(const struct option_row *row,
     return NULL;
 }
 
+static const char *take_secret_file(const struct option_row *row,
+                                    const char *value)
+{
+    char **secret = row->target;
+
+    free(*secret);
+    *secret = secret_read(value);
+    return *secret ? NULL : "a file that can be read, with one line of text";
+}
+
 /* Where users are sent to: a host's name or address, for their clients. */
 static const char *take_come_back(const struct option_row *row,
                                   const char *value)
@@ -78,6 +89,20 @@ static const char *take_come_back(const struct option_row *row,
         return "HOST:PORT, of less than 200 bytes";
     }
     return option_text(row, value);
+}
+
+static const char *take_origin(const struct option_row *row,
+                               const char *value)
+{
+    const char **origins = row->target;
+
+    for (int i = 0; i < NODE_ORIGINS_MAX; i++) {
+        if (!origins[i]) {
+            origins[i] = value;
+            return strstr(value, "://") ? NULL : "as https://example.com";
+        }
+    }
+    return "given 16 times at most";
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -106,23 +131,28 @@ static const struct node_row table[] = {
      option_port, AT(http_port)},
     {NODE_ZONE, "http-port", "N", "for health checks; 8090; 0: a free one",
      option_port, AT(http_port)},
-    {NODE_GATEWAY, "web", "DIR", "of static files; none", option_text,
+    {NODE_GATEWAY, "web", "DIR",
+     "of the page's files, such as samples/chat/web; none", option_text,
      AT(web_root)},
+    {NODE_GATEWAY, "origin", "URL",
+     "whose pages may connect; once for each; the own", take_origin,
+     AT(origins)},
     {NODE_GATEWAY, "name", "NAME", "of the service; gate", option_text,
      AT(name)},
     {NODE_ZONE, "name", "NAME", "of the service; room", option_text, AT(name)},
     {0, "version", "N", "of the service; 1", option_positive, AT(version)},
     {NODE_REMOTE, "id", "N",
-     "of the node; from Consul, or made from its address", option_id,
+     "of the node; given by Consul, or made of its address", option_id,
      AT(id)},
     {0, "id", "N", "of the node; 0", option_id, AT(id)},
-    {NODE_ZONE, "workers", "N", "threads; 0: handlers run on the loop",
-     option_workers, AT(workers)},
+    {NODE_ZONE, "workers", "N",
+     "threads; cores less one; 0: the loop runs handlers", option_workers,
+     AT(workers)},
 
     {NODE_GATEWAY | NODE_REMOTE, "zone", "NAME=HOST:PORT",
-     "a chat-room; once for each", take_zone, WHOLE},
+     "a chat-room, once for each; none", take_zone, WHOLE},
     {NODE_REMOTE, "zone", "NAME=HOST:PORT",
-     "for gateways; here it keeps from asking Consul",
+     "for gateways, here it keeps from asking Consul; none",
      take_zone_idle, WHOLE},
     {NODE_REMOTE, "consul", "URL",
      "of its agent; CONSUL_HTTP_ADDR, without --zone", option_text,
@@ -171,6 +201,12 @@ static const struct node_row table[] = {
     {0, "admin-token", "TOKEN",
      "for exit from elsewhere; DOMI_ADMIN_TOKEN", option_text,
      AT(admin_token)},
+    {NODE_REMOTE, "cluster-key-file", "FILE",
+     "what nodes prove themselves with; DOMI_CLUSTER_KEY", take_secret_file,
+     AT(cluster_key)},
+    {NODE_REMOTE, "cluster-key-old-file", "FILE",
+     "another one, as good; DOMI_CLUSTER_KEY_OLD", take_secret_file,
+     AT(cluster_key_old)},
     {0, "drain-rate", "N",
      "users a second sent away in a drain; 0: none",
      option_count, AT(drain_rate)},
@@ -178,7 +214,7 @@ static const struct node_row table[] = {
      "where they are sent; where they came from", take_come_back,
      AT(come_back)},
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
-     "of memory: rooms above it get no new users; 90", option_percent,
+     "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
 };
 
@@ -287,7 +323,21 @@ void node_options_read(struct node_options *o, int argc, char **argv)
 void node_options_fini(struct node_options *o)
 {
     domi_registry_free(o->registry);
+    free(o->cluster_key);
+    free(o->cluster_key_old);
     o->registry = NULL;
+    o->cluster_key = NULL;
+    o->cluster_key_old = NULL;
+}
+
+/* Nodes of one process prove nothing to each other. */
+static const char *key_of(const struct node_options *o, const char *from_file,
+                          const char *variable)
+{
+    if (!(o->parts & NODE_REMOTE)) {
+        return NULL;
+    }
+    return from_file ? from_file : environment(variable);
 }
 
 static bool is_given(const struct domi_tls_options *tls)
@@ -308,11 +358,15 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .tcp_port = o->tcp_port,
         .http_port = o->http_port,
         .web_root = o->web_root,
+        .origins = o->origins[0] ? o->origins : NULL,
         .version = o->version,
         .id = o->id >= 0 ? &o->id : NULL,
         .registry = o->registry,
         .advertise = o->advertise,
         .admin_token = o->admin_token,
+        .cluster_key = key_of(o, o->cluster_key, "DOMI_CLUSTER_KEY"),
+        .cluster_key_old =
+            key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
         .come_back = o->come_back,
         .full_percent = (unsigned)o->full_percent,
@@ -337,6 +391,9 @@ struct domi_zone_options node_options_zone(const struct node_options *o)
         .link_tls = is_given(&o->link_tls) ? &o->link_tls : NULL,
         .advertise = o->advertise,
         .admin_token = o->admin_token,
+        .cluster_key = key_of(o, o->cluster_key, "DOMI_CLUSTER_KEY"),
+        .cluster_key_old =
+            key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
         .log = report_log,
     };

@@ -14,6 +14,8 @@ enum node_part {
     NODE_REMOTE = 4, /* the other nodes are in other processes */
 };
 
+#define NODE_ORIGINS_MAX 16
+
 /* What the operator wants. The program sets the first lines, and its own
    defaults; the rest is zeroed before the command line is read. */
 struct node_options {
@@ -30,8 +32,11 @@ struct node_options {
     int id;      /* -1: the registry gives one */
     int workers; /* -1: as many as suit the machine */
     const char *web_root;
+    const char *origins[NODE_ORIGINS_MAX + 1]; /* NULL behind the last */
     const char *advertise;
     const char *admin_token;
+    char *cluster_key; /* from a file, or NULL; freed by node_options_fini */
+    char *cluster_key_old;
     int drain_rate;
     const char *come_back;
     int full_percent;
@@ -48,7 +53,7 @@ struct node_options {
    memory is short. */
 void node_options_read(struct node_options *options, int argc, char **argv);
 
-/* Frees the registry, after the nodes have been closed. */
+/* Frees the registry and the keys, after the nodes have been closed. */
 void node_options_fini(struct node_options *options);
 
 /* Whether there are files of TLS, which may be read again. */

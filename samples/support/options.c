@@ -157,6 +157,7 @@ static void print_idle(const struct option_row *rows)
 static void print_help(const struct options *options, const char *program)
 {
     printf("Usage: %s %s\n\n%s\n\n", program, options->usage, options->about);
+    printf("Options; what follows the first semicolon is the default:\n");
     for (const struct option_row *row = options->rows; row->name; row++) {
         char left[64];
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * People in real browsers talk through a gateway, in rooms that are held by
- * two other processes, one of which is killed and comes back.
+ * People in real browsers talk through gateways, in rooms that are held by
+ * other processes, which are killed, drained, and come back.
  *
- * Environment: DOMI_CHAT_GATEWAY and DOMI_CHAT_ROOM, the paths of the
- * programs (required); DOMI_CHROMIUM as in chat.test.mjs.
+ * Environment: DOMI_CHAT_GATEWAY, DOMI_CHAT_ROOM and DOMI_CONSUL, the paths of
+ * the programs (required); DOMI_CHROMIUM as in chat.test.mjs.
  */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NOTICE } from '../../samples/chat/web/domi.js';
 import {
-    guest, joined, person, present, readLog, say, shown, startProgram,
-    useBrowser, WEB,
+    guest, joined, person, present, readLog, say, shown, startConsul,
+    startProgram, useBrowser, WEB,
 } from './support.mjs';
 
 /* Within this time a page says that its room is lost. */
@@ -197,4 +197,43 @@ test('who has lost a room can go to another', async (t) => {
     await ada.locator('#banner').waitFor({ state: 'hidden' });
     await say(ada, 'here instead');
     assert.equal(await ada.locator('#log', { hasText: 'again' }).count(), 0);
+});
+
+test('people at two gateways of a cluster stay together', async (t) => {
+    const ports = ['--http-port', 0, '--tcp-port', 0];
+    const options = ['--consul', await startConsul(t), ...ports];
+    const startGateway = () => startProgram(t, 'DOMI_CHAT_GATEWAY',
+        [...options, '--web', WEB]);
+    const holders = await Promise.all([1, 2, 3].map(() =>
+        startProgram(t, 'DOMI_CHAT_ROOM', [...options, '--drain-rate', 100])));
+    const gateways = [await startGateway(), await startGateway()];
+    const ada = await person(t, gateways[0], 'Ada');
+    const ben = await person(t, gateways[1], 'Ben');
+
+    const meet = async (text) => {
+        await Promise.all([present(ada, 'Ben'), present(ben, 'Ada')]);
+        await say(ada, text);
+        await shown(ben, text);
+    };
+    const findHolder = async () => {
+        const { target } = await guest(t, gateways[0]);
+        return holders.find(({ id }) => id === nodeOf(target));
+    };
+    /* The list of people is empty from the note on, until they meet again. */
+    const areTold = (text) => Promise.all([ada, ben].map((page) =>
+        page.locator('#log', { hasText: text }).waitFor()));
+
+    await meet('good morning');
+    await (await findHolder()).kill();
+    await areTold('The server of this room was lost');
+    await meet('after its death');
+
+    const { page, id } = await findHolder();
+    const answer = await fetch(`${page}${id}/exit`, { method: 'POST' });
+    assert.equal(answer.status, 200);
+    await areTold('This room moves to another server');
+    await meet('after its drain');
+    assert.notEqual((await findHolder()).id, id);
+    assert.deepEqual((await readLog(ben)).map(([, , text]) => text),
+        ['good morning', 'after its death', 'after its drain']);
 });

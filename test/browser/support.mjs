@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -83,6 +84,59 @@ export async function startProgram(t, variable, args) {
         resume: () => child.kill('SIGCONT'),
         id: Number(id), tcpPort: Number(tcpPort), httpPort: Number(httpPort),
         address: tcp, tcp: `tcp://${tcp}`, page: `http://${http}/` };
+}
+
+/** A port that nobody has, and that no connection gets by chance. */
+async function freePort() {
+    for (;;) {
+        const port = 20000 + Math.floor(Math.random() * 12000);
+        const server = createServer();
+        const isFree = once(server, 'listening').then(() => true,
+            () => false);
+        server.listen(port, '127.0.0.1');
+        if (await isFree) {
+            server.close();
+            await once(server, 'close');
+            return port;
+        }
+    }
+}
+
+/** Starts the Consul that DOMI_CONSUL names. @returns {string} its URL */
+export async function startConsul(t) {
+    const path = process.env.DOMI_CONSUL;
+    assert.ok(path, 'DOMI_CONSUL names a program');
+    const port = await freePort();
+    const child = spawn(path, ['agent', '-dev', '-node=domi',
+        '-bind=127.0.0.1', `-http-port=${port}`,
+        `-server-port=${await freePort()}`,
+        `-serf-lan-port=${await freePort()}`, '-serf-wan-port=-1',
+        '-grpc-port=-1', '-dns-port=-1'], { stdio: 'ignore' });
+    let hasEnded = false;
+    const ended = once(child, 'exit').then(([code, signal]) => {
+        hasEnded = true;
+        throw new Error(`${path} has ended: ${code ?? signal}`);
+    });
+    ended.catch(() => {});
+    t.after(async () => {
+        child.kill('SIGKILL');
+        await ended.catch(() => {});
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const hasLeader = async () => {
+        try {
+            const answer = await fetch(`${url}/v1/status/leader`);
+            return (await answer.text()).includes(':');
+        } catch {
+            return false;
+        }
+    };
+    await within(Promise.race([ended, (async () => {
+        while (!hasEnded && !await hasLeader()) {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+    })()]), `${path} to answer`);
+    return url;
 }
 
 /** A person at a page of their own; any error in the page fails the test. */

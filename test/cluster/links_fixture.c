@@ -2,6 +2,7 @@
 /* Links under test, and what they have told. */
 #include "links_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 uint64_t forward_ms;
@@ -63,11 +64,13 @@ static void on_hello(void *user, struct domi__link *link)
     assert_true(domi__link_has(link, DOMI__FEATURE_GROUPS));
 }
 
-static void on_failed(void *user, struct domi__link *link)
+static void on_failed(void *user, struct domi__link *link,
+                      enum domi_reason reason)
 {
     struct fixture *fixture = user;
 
     fixture->failed++;
+    fixture->reason = reason;
     stamp(fixture);
     assert_int_equal(domi__link_id(link), 0);
     assert_null(domi__link_session(link));
@@ -107,17 +110,31 @@ static const struct domi__links_calls calls = {
     .on_gone = on_gone,
 };
 
-void open_links(struct fixture *fixture)
+static void on_log(enum domi_log_level level, const char *line, void *user)
+{
+    struct fixture *fixture = user;
+    size_t size = strlen(fixture->lines);
+
+    if (level <= DOMI_LOG_WARNING) {
+        snprintf(fixture->lines + size, sizeof(fixture->lines) - size, "%s\n",
+                 line);
+    }
+}
+
+static void open_with(struct fixture *fixture,
+                      const struct domi__cluster_keys *keys,
+                      unsigned handshake_ms)
 {
     struct domi__links_options options = {
         .log = &fixture->log,
         .limits = {.frame_limit = 1024,
                    .send_limit = 64 * 1024,
-                   .handshake_ms = 5000,
+                   .handshake_ms = handshake_ms,
                    .silence_ms = 10000,
                    .heartbeat_ms = 50}, /* also to notice forward_ms */
         .node_id = 3,
         .features = DOMI__FEATURE_GROUPS,
+        .keys = *keys,
         .calls = &calls,
         .user = fixture,
     };
@@ -125,12 +142,23 @@ void open_links(struct fixture *fixture)
     memset(fixture, 0, sizeof(*fixture));
     forward_ms = 0;
     net_open(&fixture->net);
-    domi__log_init(&fixture->log, NULL, NULL);
+    domi__log_init(&fixture->log, on_log, fixture);
     fixture->loop = domi__loop_get(&fixture->net.loop);
     assert_non_null(fixture->loop);
     options.loop = fixture->loop;
     fixture->links = domi__links_new(&options);
     assert_non_null(fixture->links);
+}
+
+void open_links(struct fixture *fixture)
+{
+    open_with(fixture, &(struct domi__cluster_keys){0}, 5000);
+}
+
+void open_keyed_links(struct fixture *fixture,
+                      const struct domi__cluster_keys *keys)
+{
+    open_with(fixture, keys, 500);
 }
 
 static void on_closed(void *user)

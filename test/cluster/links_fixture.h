@@ -20,6 +20,7 @@ struct fixture {
     struct domi__link *last;
     enum domi_reason reason;
     uint16_t type;
+    char lines[4096]; /* of the log, from warnings up */
     uint64_t times[8]; /* of up and failed, monotonic milliseconds */
     bool closed, put;
     /* Asked for from inside on_down and on_gone. */
@@ -28,6 +29,10 @@ struct fixture {
 };
 
 void open_links(struct fixture *fixture);
+
+/* As above, with cluster keys; a zone has half a second to prove itself. */
+void open_keyed_links(struct fixture *fixture,
+                      const struct domi__cluster_keys *keys);
 
 /* Closes the links, and asserts that they make no call any more but the one
    that says that all is closed. */

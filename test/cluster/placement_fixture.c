@@ -442,10 +442,12 @@ static void on_down(void *user, struct domi__link *link,
     domi__placement_link_down(asker->placement, link);
 }
 
-static void on_failed(void *user, struct domi__link *link)
+static void on_failed(void *user, struct domi__link *link,
+                      enum domi_reason reason)
 {
     struct asker *asker = user;
 
+    (void)reason;
     asker->failed++;
     domi__placement_link_failed(asker->placement, link);
 }

@@ -438,6 +438,35 @@ static void awaits_a_zone_that_is_named_before_it_is_known(void **state)
     cluster_close(&cluster);
 }
 
+/* To refuse it would overturn a word that another gateway has acted upon. */
+static void awaits_a_zone_that_is_named_before_it_has_listed_its_groups(
+    void **state)
+{
+    struct cluster cluster;
+    struct question question;
+    struct asker *asker;
+
+    (void)state;
+    open_zones(&cluster, 2);
+    asker = asker_open(&cluster, 0);
+    assert_int_equal(asker_find(asker, 6), 100);
+    cluster.zones[0].placed[1][0] = 7;
+    cluster.zones[0].placed[1][1] = 102;
+    cluster.zones[0].placed_count = 2;
+    question_init(&question, asker, 7);
+    question_ask(&question);
+    played_open(&cluster, 2)->holds_list = true;
+    cluster_tell(&cluster);
+    UNTIL(&cluster.net, cluster.zones[0].places == 2 && asker->up == 3);
+    cluster_settle(&cluster);
+    assert_int_equal(question.answers, 0);
+    played_end_list(&cluster.zones[2]);
+    UNTIL(&cluster.net, question.answers);
+    assert_int_equal(question.id, 102);
+    assert_int_equal(cluster.zones[0].places, 2);
+    cluster_close(&cluster);
+}
+
 /* As after a partition. */
 static void sends_new_users_to_the_older_of_two_zones(void **state)
 {
@@ -997,6 +1026,8 @@ int main(void)
         cmocka_unit_test(asks_the_next_oldest_when_one_is_killed),
         cmocka_unit_test(asks_again_when_the_named_zone_cannot_be_reached),
         cmocka_unit_test(awaits_a_zone_that_is_named_before_it_is_known),
+        cmocka_unit_test(
+            awaits_a_zone_that_is_named_before_it_has_listed_its_groups),
         cmocka_unit_test(sends_new_users_to_the_older_of_two_zones),
         cmocka_unit_test(keeps_groups_over_a_link_that_flaps),
         cmocka_unit_test(forgets_groups_that_closed_while_the_link_was_lost),

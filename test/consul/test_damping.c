@@ -305,6 +305,63 @@ static void nodes_that_flap_each_second_stay_suspect(void **state)
     domi__consul_belief_fini(&fixture.belief);
 }
 
+static void a_node_that_comes_back_is_suspect_until_it_has_settled(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    init(&fixture);
+    hear(&fixture, NOW);
+    fixture.entries.count = 2;
+    hear(&fixture, NOW + 1000);
+    fixture.entries.count = 3;
+    assert_int_equal(hear(&fixture, NOW + 2000), 1);
+    assert_false(is_suspect(&fixture, 1));
+    assert_true(is_suspect(&fixture, 2));
+    assert_int_equal(due(&fixture), NOW + 2000 + SETTLE_MS);
+    assert_int_equal(wait(&fixture, NOW + 2000 + SETTLE_MS), 1);
+    assert_false(is_suspect(&fixture, 2));
+    domi__consul_belief_fini(&fixture.belief);
+}
+
+/* So does one at the place of a node that is missing. */
+static void a_node_that_is_new_is_trusted_at_once(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    init(&fixture);
+    hear(&fixture, NOW);
+    fixture.entries.count = 1;
+    hear(&fixture, NOW + 1000);
+    fixture.entries.count = 3;
+    fixture.all[1].id = 77;
+    hear(&fixture, NOW + 61000);
+    assert_false(is_suspect(&fixture, 1));
+    assert_false(is_suspect(&fixture, 2));
+    domi__consul_belief_fini(&fixture.belief);
+}
+
+static void nodes_that_come_and_go_each_second_stay_suspect(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    init(&fixture);
+    hear(&fixture, NOW);
+    for (unsigned second = 1; second <= 200; second++) {
+        /* In turn, so that each time others are missing. */
+        fixture.entries.count = 1 + (second - 1) % 3;
+        hear(&fixture, NOW + second * 1000);
+        for (size_t i = 1; i < count(&fixture); i++) {
+            assert_true(is_suspect(&fixture, i));
+        }
+        assert_in_range(fixture.belief.missing_count, 0, 2);
+    }
+    assert_false(is_suspect(&fixture, 0));
+    domi__consul_belief_fini(&fixture.belief);
+}
+
 static void a_node_of_another_id_does_not_inherit_the_suspicion(void **state)
 {
     struct fixture fixture;
@@ -336,7 +393,7 @@ static void remembers_each_node_while_others_come_and_go(void **state)
     fixture.entries.entries = fixture.all;
     fixture.entries.count = 3;
     assert_int_equal(hear(&fixture, NOW + 2), 1);
-    assert_false(is_suspect(&fixture, 0));
+    assert_false(is_suspect(&fixture, 1));
     assert_true(is_suspect(&fixture, 2));
     assert_int_equal(wait(&fixture, NOW + 1 + SETTLE_MS), 1);
     assert_false(is_suspect(&fixture, 2));
@@ -359,6 +416,10 @@ int main(void)
         cmocka_unit_test(an_unhealthy_node_is_suspect_until_it_has_settled),
         cmocka_unit_test(an_answer_settles_as_time_does),
         cmocka_unit_test(nodes_that_flap_each_second_stay_suspect),
+        cmocka_unit_test(
+            a_node_that_comes_back_is_suspect_until_it_has_settled),
+        cmocka_unit_test(a_node_that_is_new_is_trusted_at_once),
+        cmocka_unit_test(nodes_that_come_and_go_each_second_stay_suspect),
         cmocka_unit_test(a_node_of_another_id_does_not_inherit_the_suspicion),
         cmocka_unit_test(remembers_each_node_while_others_come_and_go),
     };

@@ -155,35 +155,7 @@ static void passes_over_a_key_that_is_no_version(void **state)
 
 /* ---- being replaced ------------------------------------------------------ */
 
-static void is_outdated_while_a_higher_version_is_in_force(void **state)
-{
-    struct node node;
-
-    (void)state;
-    init_node(&node, 2);
-    node_join(&node);
-    node_serves(&node);
-    set_key("3");
-    RUN_UNTIL(&town.world.fixture, node.outdated == 1);
-    assert_true(node.membership.outdated);
-    assert_false(node.membership.replaced);
-    /* What says nothing changes nothing. */
-    set_key("rubbish");
-    world_rest(&town.world, 1500);
-    assert_int_equal(
-        agent_delete(&town.agent, "/v1/kv/roomVersion"), 200);
-    world_rest(&town.world, 1500);
-    assert_int_equal(node.outdated, 1);
-    assert_false(town_has(&town, "/v1/kv/roomVersion"));
-    set_key("1");
-    RUN_UNTIL(&town.world.fixture, node.outdated == 2);
-    assert_false(node.membership.outdated);
-    world_rest(&town.world, 1500);
-    assert_true(town_key_is(&town, "roomVersion", "1"));
-    node_fini(&node);
-}
-
-static void is_replaced_while_a_newer_node_is_healthy(void **state)
+static void is_outdated_while_a_newer_node_is_healthy(void **state)
 {
     struct node old;
     struct node newer;
@@ -195,19 +167,45 @@ static void is_replaced_while_a_newer_node_is_healthy(void **state)
     node_serves(&old);
     node_join(&newer);
     node_serves(&newer);
-    RUN_UNTIL(&town.world.fixture, old.membership.replaced);
-    assert_true(old.membership.outdated);
+    RUN_UNTIL(&town.world.fixture, old.membership.outdated);
     assert_false(newer.membership.outdated);
     newer.sick = true;
-    RUN_UNTIL(&town.world.fixture, !old.membership.replaced);
+    RUN_UNTIL(&town.world.fixture, !old.membership.outdated);
     newer.sick = false;
-    RUN_UNTIL(&town.world.fixture, old.membership.replaced);
-    node_leave(&newer);
-    RUN_UNTIL(&town.world.fixture, !old.membership.replaced);
+    RUN_UNTIL(&town.world.fixture, old.membership.outdated);
+    /* What says nothing changes nothing. */
+    set_key("rubbish");
+    world_rest(&town.world, 1500);
     assert_true(old.membership.outdated);
-    assert_int_equal(old.outdated, 1);
+    node_leave(&newer);
+    RUN_UNTIL(&town.world.fixture, !old.membership.outdated);
+    assert_int_equal(old.outdated, 4);
     node_fini(&old);
     node_fini(&newer);
+}
+
+static void a_number_alone_replaces_nobody(void **state)
+{
+    struct node node;
+
+    (void)state;
+    init_node(&node, 2);
+    node_join(&node);
+    node_serves(&node);
+    set_key("3");
+    RUN_UNTIL(&town.world.fixture,
+              world_logged(&town.world, "has been replaced by 3") == 1);
+    world_rest(&town.world, 1500);
+    assert_int_equal(node.outdated, 0);
+    assert_int_equal(
+        agent_delete(&town.agent, "/v1/kv/roomVersion"), 200);
+    world_rest(&town.world, 1500);
+    assert_false(town_has(&town, "/v1/kv/roomVersion"));
+    set_key("1");
+    world_rest(&town.world, 1500);
+    assert_true(town_key_is(&town, "roomVersion", "1"));
+    assert_int_equal(node.outdated, 0);
+    node_fini(&node);
 }
 
 static void makes_the_key_again_when_it_was_deleted(void **state)
@@ -238,8 +236,8 @@ int main(void)
         IN_TOWN(raises_the_version_only_when_the_node_is_healthy),
         IN_TOWN(many_versions_at_once_leave_the_highest),
         IN_TOWN(passes_over_a_key_that_is_no_version),
-        IN_TOWN(is_outdated_while_a_higher_version_is_in_force),
-        IN_TOWN(is_replaced_while_a_newer_node_is_healthy),
+        IN_TOWN(is_outdated_while_a_newer_node_is_healthy),
+        IN_TOWN(a_number_alone_replaces_nobody),
         IN_TOWN(makes_the_key_again_when_it_was_deleted),
     };
 

@@ -266,6 +266,20 @@ static void may_be_freed_before_there_was_an_answer(void **state)
     world_fini(&world);
 }
 
+/* Escaped it is three times as long. */
+static void asks_for_a_service_of_a_long_name(void **state)
+{
+    char name[400];
+
+    (void)state;
+    memset(name, '?', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    start(true);
+    watcher_open(&room, &world, name);
+    RUN_UNTIL(&world.fixture, room.watch.known);
+    finish();
+}
+
 static void escapes_the_name_of_a_service(void **state)
 {
     (void)state;
@@ -463,6 +477,7 @@ int main(void)
         TEST(works_again_after_all_have_gone),
         TEST(may_be_freed_before_there_was_an_answer),
         TEST(escapes_the_name_of_a_service),
+        TEST(asks_for_a_service_of_a_long_name),
         TEST(a_watch_with_options_that_are_not_allowed_knows_nothing),
         TEST(other_registries_always_answer),
         TEST(goes_on_with_what_it_knew_while_the_agent_is_gone),

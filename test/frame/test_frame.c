@@ -226,7 +226,7 @@ static bool may_come(unsigned type, enum domi__direction direction)
 {
     static const uint8_t from_user[] = {1, 2, 3, 8};
     static const uint8_t to_user[] = {1, 2, 4, 40};
-    static const uint8_t to_zone[] = {1, 2, 10, 11, 17, 22};
+    static const uint8_t to_zone[] = {1, 2, 10, 11, 17, 22, 24, 25};
     static const uint8_t from_zone[] = {1,  2,  9,  12, 13, 14, 15,
                                         16, 18, 19, 20, 21, 23};
 
@@ -292,6 +292,10 @@ static bool may_be_this_large(unsigned type, size_t data, size_t extend)
         return data == 8 + 8 + 8 && extend == 0;
     case 23: /* placed: group, node */
         return data == 8 + 8 && extend == 0;
+    case 24: /* prove: an HMAC-SHA-256 */
+        return data == 32 && extend == 0;
+    case 25: /* nodes */
+        return has_users(data) && extend == 0;
     case 40: /* notice, reason, wait, target, group, a text */
         return data >= 2 + 2 + 4 + 8 + 8 && extend == 0;
     default:

@@ -105,10 +105,17 @@ static struct peer *new_peer(struct net *net, int fd)
 
 struct peer *peer_connect(struct net *net, int port)
 {
+    return peer_connect_from(net, "127.0.0.1", port);
+}
+
+struct peer *peer_connect_from(struct net *net, const char *from, int port)
+{
     struct sockaddr_in address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
+    uv_ip4_addr(from, 0, &address);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     uv_ip4_addr("127.0.0.1", port, &address);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)),
                      0);

@@ -84,6 +84,9 @@ void net_close(struct net *net);
 void net_turn(struct net *net);
 
 struct peer *peer_connect(struct net *net, int port);
+/* From this address, of 127.0.0.0/8. */
+struct peer *peer_connect_from(struct net *net, const char *from, int port);
+
 void peer_close(struct peer *peer);
 void peer_send(struct peer *peer, const void *bytes, size_t size);
 void peer_send_hex(struct peer *peer, const char *hex);

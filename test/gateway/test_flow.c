@@ -61,11 +61,11 @@ static void open_link(struct flow *flow)
     UNTIL(&flow->world.net, flow->zone->link);
     expect(flow, flow->zone->link, "fb080000");
     send_hex(flow, flow->zone->link, "D");
-    /* hello: version 1, features 1, node id; extend: zero, no group's id */
+    /* hello: version 1, features 9, node id; extend: zero, no group's id */
     flow->ids[2] = (uint64_t)domi_gateway_id(flow->world.gateway);
     expect(flow, flow->zone->link,
            "2800000010000b00"
-           "0100000001000000"
+           "0100000009000000"
            "C"
            "0000000000000000"
            "ffffffffffffffff");

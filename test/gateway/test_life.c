@@ -110,6 +110,7 @@ static void refuses_bad_options(void **state)
         {.send_limit = 1023},
         {.link_send_limit = 4 * 1024 * 1024 - 1},
         {.ws_path = "ws"},
+        {.origins = (const char *const[]){"http://h", "example.com", NULL}},
         {.send_policy = (enum domi_send_policy)3},
         {.silence_ms = 1000, .heartbeat_ms = 1000},
         {.heartbeat_ms = 10000},

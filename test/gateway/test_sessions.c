@@ -142,7 +142,7 @@ static void limits_the_sessions(void **state)
 {
     struct world world;
     struct user users[2];
-    struct peer *third;
+    struct user third;
 
     (void)state;
     world_open(&world);
@@ -150,8 +150,8 @@ static void limits_the_sessions(void **state)
     world_start(&world);
     users[0] = user_connect(&world);
     users[1] = user_connect(&world);
-    third = peer_connect(&world.net, domi_gateway_tcp_port(world.gateway));
-    peer_expect_end(third);
+    third = user_connect(&world);
+    user_expect_refused(&third, DOMI_REASON_TOO_MANY);
     assert_int_equal(world_stats(&world).closed[DOMI_REASON_TOO_MANY], 1);
     assert_int_equal(world.connects, 2);
     peer_expect_quiet(users[0].peer);

@@ -224,10 +224,15 @@ struct domi_session *session_of(const struct user *user)
 
 struct user user_connect(struct world *world)
 {
+    return user_connect_from(world, "127.0.0.1");
+}
+
+struct user user_connect_from(struct world *world, const char *from)
+{
     struct user user = {
         .world = world,
-        .peer =
-            peer_connect(&world->net, domi_gateway_tcp_port(world->gateway)),
+        .peer = peer_connect_from(&world->net, from,
+                                  domi_gateway_tcp_port(world->gateway)),
     };
 
     peer_send_hex(user.peer, "fb080000");
@@ -294,6 +299,18 @@ void user_expect_notice(struct user *user, enum domi_notice notice,
     }
     peer_expect_frame(user->peer, DOMI_TYPE_NOTICE, data, sizeof(data), NULL,
                       0);
+}
+
+void user_expect_refused(struct user *user, enum domi_reason reason)
+{
+    unsigned connects = user->world->connects;
+
+    user_expect_notice(user, DOMI_NOTICE_CLOSING, reason, NULL);
+    peer_expect_end(user->peer);
+    assert_true(world_stats(user->world).closed[reason] > 0);
+    assert_null(domi_gateway_find(user->world->gateway, user->id));
+    assert_int_equal(user->world->connects, connects);
+    peer_close(user->peer);
 }
 
 void user_expect_closed(struct user *user, enum domi_reason reason)

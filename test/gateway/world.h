@@ -82,6 +82,13 @@ struct domi_session *session_of(const struct user *user);
 
 struct user user_connect(struct world *world);
 
+/* From this address, of 127.0.0.0/8. */
+struct user user_connect_from(struct world *world, const char *from);
+
+/* Waits until the user is told that it is not let in; the application was
+   asked nothing. */
+void user_expect_refused(struct user *user, enum domi_reason reason);
+
 /* Sends the request to join. */
 void user_ask(struct user *user, unsigned zone, uint64_t group);
 

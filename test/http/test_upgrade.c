@@ -26,12 +26,14 @@ static struct domi__http_request good(void)
     };
 }
 
+static const struct domi__http_origins same_host;
+
 static int with(enum domi__http_header header, const char *value)
 {
     struct domi__http_request request = good();
 
     request.headers[header] = value;
-    return domi__http_upgrade_check(&request);
+    return domi__http_upgrade_check(&request, &same_host);
 }
 
 static void takes_a_proper_upgrade(void **state)
@@ -39,7 +41,7 @@ static void takes_a_proper_upgrade(void **state)
     struct domi__http_request request = good();
 
     (void)state;
-    assert_int_equal(domi__http_upgrade_check(&request), 0);
+    assert_int_equal(domi__http_upgrade_check(&request, &same_host), 0);
 }
 
 static void wants_get_without_a_body(void **state)
@@ -48,10 +50,10 @@ static void wants_get_without_a_body(void **state)
 
     (void)state;
     request.method = DOMI__HTTP_POST;
-    assert_int_equal(domi__http_upgrade_check(&request), 405);
+    assert_int_equal(domi__http_upgrade_check(&request, &same_host), 405);
     request = good();
     request.has_body = true;
-    assert_int_equal(domi__http_upgrade_check(&request), 400);
+    assert_int_equal(domi__http_upgrade_check(&request, &same_host), 400);
 }
 
 static void answers_426_to_other_requests(void **state)
@@ -106,6 +108,55 @@ static void answers_with_the_digest_of_the_key(void **state)
     assert_int_equal(size, strlen(head));
 }
 
+static int from(const struct domi__http_origins *origins, const char *origin)
+{
+    struct domi__http_request request = good();
+
+    request.headers[DOMI__HTTP_ORIGIN] = origin;
+    return domi__http_upgrade_check(&request, origins);
+}
+
+static void lets_only_pages_in_the_list_in(void **state)
+{
+    static const char *const list[] = {"https://one.example",
+                                       "http://two.example:8080", NULL};
+    static const struct domi__http_origins origins = {.allowed = list};
+
+    (void)state;
+    assert_int_equal(from(&origins, "https://one.example"), 0);
+    assert_int_equal(from(&origins, "https://ONE.example:443"), 0);
+    assert_int_equal(from(&origins, "http://two.example:8080"), 0);
+    assert_int_equal(from(&origins, "http://one.example"), 403);
+    assert_int_equal(from(&origins, "https://two.example:8080"), 403);
+    assert_int_equal(from(&origins, "http://two.example"), 403);
+    assert_int_equal(from(&origins, "https://one.example.evil"), 403);
+    assert_int_equal(from(&origins, "null"), 403);
+    /* A name of a stranger's that leads here has made both the same. */
+    assert_int_equal(from(&origins, "http://example.org:8080"), 403);
+    assert_int_equal(from(&origins, NULL), 0);
+}
+
+static void an_empty_list_lets_no_page_in(void **state)
+{
+    static const char *const list[] = {NULL};
+    static const struct domi__http_origins origins = {.allowed = list};
+
+    (void)state;
+    assert_int_equal(from(&origins, "http://example.org:8080"), 403);
+    assert_int_equal(from(&origins, NULL), 0);
+}
+
+static void wants_an_origin_where_one_is_required(void **state)
+{
+    static const struct domi__http_origins origins = {.required = true};
+
+    (void)state;
+    assert_int_equal(from(&origins, NULL), 403);
+    assert_int_equal(from(&origins, ""), 403);
+    assert_int_equal(from(&origins, "http://example.org:8080"), 0);
+    assert_int_equal(from(&origins, "http://evil.org"), 403);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +166,9 @@ int main(void)
         cmocka_unit_test(wants_a_key_of_16_bytes),
         cmocka_unit_test(lets_only_pages_of_the_same_host_in),
         cmocka_unit_test(answers_with_the_digest_of_the_key),
+        cmocka_unit_test(lets_only_pages_in_the_list_in),
+        cmocka_unit_test(an_empty_list_lets_no_page_in),
+        cmocka_unit_test(wants_an_origin_where_one_is_required),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,8 @@ def wait_for(condition, what, seconds=DEADLINE):
 def environment(**more):
     """This one's, without the operator's own Consul and secrets."""
     mine = {name: value for name, value in os.environ.items()
-            if not name.startswith('CONSUL_') and name != 'DOMI_ADMIN_TOKEN'}
+            if not name.startswith(('CONSUL_', 'DOMI_CLUSTER_KEY'))
+            and name != 'DOMI_ADMIN_TOKEN'}
     return mine | more
 
 

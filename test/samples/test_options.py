@@ -29,10 +29,11 @@ class Options(support.TestCase):
         common = ('--host', '--tcp-port', '--http-port', '--name',
                   '--version', '--id', '--admin-token', '--drain-rate',
                   '--help')
-        users = ('--web', '--come-back')
+        users = ('--web', '--origin', '--come-back')
         cluster = ('--zone', '--consul', '--advertise', '--check-interval',
                    '--damp', '--settle', '--claim-ttl', '--id-prefix',
-                   '--lost-id')
+                   '--lost-id', '--cluster-key-file',
+                   '--cluster-key-old-file')
         for name, more, idle in (
                 (SERVERS[0], users + ('--workers',),
                  cluster + ('--full-percent',)),
@@ -77,6 +78,9 @@ class Options(support.TestCase):
                     ('--damp', ('0',)), ('--settle', ('x',)),
                     ('--claim-ttl', ('0',)), ('--id-prefix', ('',)),
                     ('--lost-id', ('', 'Stop', 'ignore')),
+                    ('--cluster-key-file', ('', '.', '/nowhere', '/dev/null',
+                                            __file__)),
+                    ('--cluster-key-old-file', ('/nowhere',)),
                     ('--consul', ('',)), ('--advertise', ('',))):
                 for value in values:
                     self.assert_refused(name, f'{option}={value}',

@@ -498,6 +498,17 @@ static void closes_on_messages_that_are_not_one_frame(void **state)
     ends(peer, DOMI_REASON_BAD_MESSAGE);
 }
 
+/* Its first bytes, read as a length, are above the limit. */
+static void does_not_call_a_small_message_too_long(void **state)
+{
+    struct peer *peer = opened();
+
+    (void)state;
+    send_ws(peer, 0x81, "Hello, world!", 13);
+    expect_close(peer, 1002);
+    ends(peer, DOMI_REASON_BAD_MESSAGE);
+}
+
 static void closes_with_codes_by_reason(void **state)
 {
     static const struct {
@@ -819,6 +830,7 @@ int main(void)
         TEST(answers_a_close_with_its_code),
         TEST(closes_with_codes_for_bad_frames),
         TEST(closes_on_messages_that_are_not_one_frame),
+        TEST(does_not_call_a_small_message_too_long),
         TEST(closes_with_codes_by_reason),
         TEST(closes_a_silent_handshake),
         TEST(closes_a_silent_session_that_never_reads),

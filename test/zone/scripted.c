@@ -56,12 +56,10 @@ void scripted_set_id(struct scripted *scripted, int id)
     scripted->membership->on_id(scripted->membership);
 }
 
-void scripted_set_outdated(struct scripted *scripted, bool outdated,
-                           bool replaced)
+void scripted_set_outdated(struct scripted *scripted, bool outdated)
 {
     struct domi__membership *membership = scripted->membership;
 
     membership->outdated = outdated;
-    membership->replaced = replaced;
     membership->on_outdated(membership);
 }

@@ -24,7 +24,6 @@ void scripted_join(struct scripted *scripted, int id, int status);
 void scripted_set_id(struct scripted *scripted, int id);
 
 /* A newer version is in force, and a node of it is healthy. */
-void scripted_set_outdated(struct scripted *scripted, bool outdated,
-                           bool replaced);
+void scripted_set_outdated(struct scripted *scripted, bool outdated);
 
 #endif
