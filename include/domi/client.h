@@ -10,6 +10,7 @@
 #include "domi/frame.h"
 #include "domi/reason.h"
 #include "domi/target.h"
+#include "domi/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,6 +58,8 @@ struct domi_client_options {
     unsigned reconnect_ms;    /* first wait before a new try, doubled each time
                                  up to 30 times as much, with jitter; 500 */
     int no_reconnect;         /* not 0: one connection and no more */
+    const struct domi_tls_options *tls; /* how it talks to gateways, wherever
+                                 they send it; copied; NULL: without TLS */
     domi_client_open_fn on_open;
     domi_client_lost_fn on_lost;
     void *user;               /* for these callbacks */
@@ -70,7 +73,8 @@ DOMI_API struct domi_client *domi_client_new(struct uv_loop_s *loop,
 
 /*
  * Begins to connect to `host`, an IP address. Later failures are told by
- * on_lost. DOMI_E_OPTION for a bad address or port; DOMI_E_STATE when called
+ * on_lost. DOMI_E_OPTION for a bad address or port, or a certificate without
+ * its key; DOMI_E_TLS for a file that cannot be used; DOMI_E_STATE when called
  * before; UV_ENOMEM. [loop]
  */
 DOMI_API int domi_client_connect(struct domi_client *client, const char *host,

@@ -27,6 +27,7 @@
 #include "domi/reason.h"
 #include "domi/registry.h"
 #include "domi/target.h"
+#include "domi/tls.h"
 #include "domi/zone.h"
 
 #endif

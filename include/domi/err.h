@@ -24,6 +24,7 @@ extern "C" {
     XX(E_QUEUE_FULL, -20012, "the send queue is full")                         \
     XX(E_TOO_MANY, -20013, "a limit on the number of objects is reached")      \
     XX(E_HANDSHAKE, -20014, "the peer does not speak domi's protocol")         \
+    XX(E_TLS, -20015, "TLS: a file cannot be used, or a handshake failed")     \
     XX(E_FULL, -20016, "all zones of the service are too full")                \
     XX(E_VERSION, -20017, "a newer version of the service is in force")        \
     XX(E_NO_ID, -20018, "no free node id: all 1023 are taken")                 \

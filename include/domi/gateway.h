@@ -12,6 +12,7 @@
 #include "domi/log.h"
 #include "domi/reason.h"
 #include "domi/target.h"
+#include "domi/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -121,8 +122,9 @@ typedef void (*domi_gateway_close_fn)(struct domi_gateway *gateway,
                                       void *user);
 
 /*
- * All fields may be 0 or NULL, which means the default. Strings are copied by
- * domi_gateway_new; the registry must live until the close callback.
+ * All fields may be 0 or NULL, which means the default. Strings and options of
+ * TLS are copied by domi_gateway_new; the registry must live until the close
+ * callback.
  */
 struct domi_gateway_options {
     const char *name;     /* of the service; "gateway" */
@@ -149,7 +151,8 @@ struct domi_gateway_options {
     enum domi_send_policy send_policy;
     size_t link_send_limit;    /* bytes waiting for one zone; 16 MiB; users
                                   who send to it are slowed from half on */
-    unsigned handshake_ms;     /* until the magic is whole; 5,000 */
+    unsigned handshake_ms;     /* until the magic is whole, with TLS from the
+                                  first byte on; 5,000 */
     unsigned silence_ms;       /* without a byte from a peer; 10,000 */
     unsigned heartbeat_ms;     /* between heartbeats to zones, less than
                                   silence_ms; 5,000, at most half of that */
@@ -187,6 +190,12 @@ struct domi_gateway_options {
                                   as many as are attached to its group here */
     unsigned join_rate;        /* calls of domi_gateway_call for the session */
     unsigned excess_ms;        /* 10,000 */
+
+    const struct domi_tls_options *tls;      /* for users, on both ports: wss
+                                                and https instead of ws and
+                                                http; NULL: none */
+    const struct domi_tls_options *link_tls; /* for links to zones, all or
+                                                none; NULL: none */
 
     const char *advertise;   /* as in struct domi_zone_options */
     const char *admin_token; /* for POST /<id>/exit, as "Authorization: Bearer
@@ -255,11 +264,21 @@ domi_gateway_new(struct uv_loop_s *loop, const struct domi_gateway_options *o);
 /*
  * Listens, and joins the registry. 0, or: DOMI_E_OPTION (the log names the
  * option), DOMI_E_STATE when started before, UV_EADDRINUSE and other codes of
- * bind, UV_ENOENT and other codes of opening `web_root`, UV_ENOMEM, and what
+ * bind, UV_ENOENT and other codes of opening `web_root`, DOMI_E_TLS (the log
+ * names the file), UV_ENOMEM, and what
  * the registry answers at once: UV_EADDRINUSE when another node has the id,
  * DOMI_E_TOO_MANY. After an error the gateway can only be closed. [loop]
  */
 DOMI_API int domi_gateway_start(struct domi_gateway *gateway);
+
+/*
+ * Reads the files of `tls` and `link_tls` again, for connections from now on;
+ * those that are there go on with what they began with. DOMI_E_TLS when one
+ * cannot be used: the log says why, and what it belongs to stays as it is.
+ * DOMI_E_STATE when there is no TLS, or the gateway was not started; UV_ENOMEM.
+ * Reading waits for the disk. [loop]
+ */
+DOMI_API int domi_gateway_reload_tls(struct domi_gateway *gateway);
 
 /*
  * Leaves the registry, closes the listeners, tells the users that the node is

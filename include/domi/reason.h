@@ -51,7 +51,8 @@ extern "C" {
     XX(SEND_TOTAL, 34, "too much waits for peers that read slowly")            \
     XX(NO_PROOF, 35, "no proof of the cluster key")                            \
     XX(BAD_PROOF, 36, "a wrong proof of the cluster key")                      \
-    XX(FOREIGN_USER, 37, "a user whose id another gateway gave")
+    XX(FOREIGN_USER, 37, "a user whose id another gateway gave")               \
+    XX(TLS, 38, "TLS with the peer failed")
 
 enum domi_reason {
 #define XX(name, number, text) DOMI_REASON_##name = number,

@@ -9,6 +9,7 @@
 #include "domi/api.h"
 #include "domi/group.h"
 #include "domi/log.h"
+#include "domi/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -76,12 +77,17 @@ struct domi_zone_options {
                                   frame_limit of gateways, and at most their
                                   link_frame_limit */
     size_t send_limit;         /* bytes waiting for one gateway; 16 MiB */
-    unsigned handshake_ms;     /* until the magic is whole; 5,000; and as long
-                                  again for a gateway to prove itself */
+    unsigned handshake_ms;     /* until the magic is whole, with TLS from the
+                                  first byte on; 5,000; and as long again for
+                                  a gateway to prove itself */
     unsigned silence_ms;       /* without a byte from a gateway; 10,000 */
     unsigned handler_limit_ms; /* reported when exceeded; 100 */
     unsigned groups;           /* of which no more are made for frames: users
                                   who ask for one are told TOO_MANY; 100,000 */
+
+    const struct domi_tls_options *link_tls; /* for links from gateways, all
+                                                or none; NULL: none. The HTTP
+                                                port has no TLS */
 
     const char *advertise;  /* address told to others; NULL: `host`, or, where
                                that means all addresses, the first one of the
@@ -129,12 +135,17 @@ DOMI_API struct domi_zone *domi_zone_new(struct uv_loop_s *loop,
 
 /*
  * Starts the workers, listens, and joins the registry. 0, or: DOMI_E_OPTION
- * (the log names the option), DOMI_E_STATE when started before, UV_EADDRINUSE
- * and other codes of bind, UV_EAGAIN when a thread cannot be made, UV_ENOMEM,
- * and what the registry answers at once: UV_EADDRINUSE when another node has
- * the id, DOMI_E_TOO_MANY. After an error the zone can only be closed. [loop]
+ * (the log names the option), DOMI_E_STATE when started before, DOMI_E_TLS (the
+ * log names the file), UV_EADDRINUSE and other codes of bind, UV_EAGAIN when a
+ * thread cannot be made, UV_ENOMEM, and what the registry answers at once:
+ * UV_EADDRINUSE when another node has the id, DOMI_E_TOO_MANY. After an error
+ * the zone can only be closed. [loop]
  */
 DOMI_API int domi_zone_start(struct domi_zone *zone);
+
+/* Reads the files of `link_tls` again, as domi_gateway_reload_tls does.
+   [loop] */
+DOMI_API int domi_zone_reload_tls(struct domi_zone *zone);
 
 /*
  * Leaves the registry, closes the listeners and links, lets the handlers take

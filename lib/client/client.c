@@ -35,6 +35,7 @@ struct domi_client {
     struct domi__log log; /* none: a client tells everything by callbacks */
     struct domi_client_options options; /* with the defaults filled in */
     struct domi__session_limits limits;
+    struct domi__tls *tls;         /* NULL: none */
     struct domi__session *session; /* NULL: there is none */
     struct domi__timer timer;      /* until the next try */
     struct domi__address home;     /* where the application wants to go */
@@ -137,6 +138,8 @@ static int status_of(enum domi_reason reason, bool opened)
         return DOMI_E_FRAME_LENGTH;
     case DOMI_REASON_FRAME_EXTEND:
         return DOMI_E_FRAME_EXTEND;
+    case DOMI_REASON_TLS:
+        return DOMI_E_TLS;
     case DOMI_REASON_MEMORY:
         return UV_ENOMEM;
     default:
@@ -210,6 +213,7 @@ static void on_put(void *user)
     if (client->on_close) {
         client->on_close(client, client->on_close_user);
     }
+    domi__tls_free(client->tls);
     free(client->handlers);
     free(client);
 }
@@ -265,6 +269,7 @@ static int try_dial(struct domi_client *client)
         .owner = &owner,
         .limits = &client->limits,
         .arg = client,
+        .tls = client->tls,
     };
 
     client->dialled = *next_address(client);
@@ -294,13 +299,18 @@ struct domi_client *domi_client_new(struct uv_loop_s *loop,
     if (!client) {
         return NULL;
     }
-    client->loop = domi__loop_get(loop);
+    domi__log_init(&client->log, NULL, NULL);
+    set_options(client, options);
+    if (client->options.tls) {
+        client->tls = domi__tls_new(&client->log, client->options.tls, false);
+    }
+    client->loop = !client->options.tls || client->tls ? domi__loop_get(loop)
+                                                       : NULL;
     if (!client->loop) {
+        domi__tls_free(client->tls);
         free(client);
         return NULL;
     }
-    domi__log_init(&client->log, NULL, NULL);
-    set_options(client, options);
     return client;
 }
 
@@ -314,7 +324,13 @@ int domi_client_connect(struct domi_client *client, const char *host, int port)
     if (!host || !domi__address_set(&client->home, host, port)) {
         return DOMI_E_OPTION;
     }
-    err = try_dial(client);
+    err = domi__tls_check(client->tls, "tls");
+    if (!err) {
+        err = domi__tls_load(client->tls, client->loop);
+    }
+    if (!err) {
+        err = try_dial(client);
+    }
     if (err) {
         client->home = (struct domi__address){.port = 0};
     }

@@ -59,6 +59,7 @@ static void dial(struct domi__link *link)
         .arg = links,
         .host = link->target.host,
         .port = link->target.tcp_port,
+        .tls = links->options.tls,
     };
     struct domi__session *session =
         link->target.memory ? domi__memory_dial(&how, link->target.memory)

@@ -44,6 +44,7 @@ struct domi__links_options {
     struct domi__session_limits limits; /* of each link's session */
     int node_id;                        /* the gateway's, for the hello */
     uint32_t features;                  /* as well */
+    struct domi__tls *tls;              /* of links over TCP; NULL: none */
     struct domi__cluster_keys keys;     /* not asked for through memory */
     const struct domi__links_calls *calls;
     void *user;

@@ -20,6 +20,7 @@ struct domi__node {
     const char *host;  /* IP address; NULL when only memory leads there */
     int tcp_port;
     int http_port;     /* 0: not known */
+    bool https;        /* that port has TLS; only in a node's own `self` */
     int version;       /* 0: not known */
     struct domi__memory_port *memory; /* in this process, or NULL */
     uint64_t age_order; /* a smaller number joined earlier; 0: not known */

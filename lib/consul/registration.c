@@ -56,10 +56,13 @@ static bool add_check(cJSON *body, const struct domi__node *self, int id,
     char url[128];
     char interval[16];
 
-    snprintf(url, sizeof(url), "http://%s%s%s:%d/%d/health", is_v6 ? "[" : "",
-             self->host, is_v6 ? "]" : "", self->http_port, id);
+    snprintf(url, sizeof(url), "http%s://%s%s%s:%d/%d/health",
+             self->https ? "s" : "", is_v6 ? "[" : "", self->host,
+             is_v6 ? "]" : "", self->http_port, id);
     snprintf(interval, sizeof(interval), "%ums", check_ms);
     return check && cJSON_AddStringToObject(check, "HTTP", url) &&
+           /* Its certificate is for users, and need not name the address. */
+           cJSON_AddBoolToObject(check, "TLSSkipVerify", self->https) &&
            cJSON_AddStringToObject(check, "Interval", interval) &&
            cJSON_AddStringToObject(check, "Timeout", "1s") &&
            cJSON_AddStringToObject(check, "Status", "passing") &&

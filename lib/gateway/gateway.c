@@ -22,6 +22,7 @@ static void free_gateway(struct domi_gateway *gateway)
     if (gateway->own_registry) {
         domi_registry_free(gateway->own_registry);
     }
+    domi__gateway_tls_fini(gateway);
     domi__gateway_options_fini(gateway);
     free(gateway->handlers);
     free(gateway);
@@ -33,7 +34,8 @@ static int make_parts(struct domi_gateway *gateway, struct uv_loop_s *loop)
         gateway->own_registry = domi_registry_local_new();
         gateway->options.registry = gateway->own_registry;
     }
-    if (!gateway->options.registry || domi__hash_key_init(&gateway->key)) {
+    if (!gateway->options.registry || domi__hash_key_init(&gateway->key) ||
+        domi__gateway_tls_init(gateway)) {
         return UV_ENOMEM;
     }
     gateway->loop = domi__loop_get(loop);
@@ -101,6 +103,7 @@ static struct domi__listen listen_of(struct domi_gateway *gateway, int port)
         .arg = gateway,
         .host = gateway->options.host,
         .port = port,
+        .tls = gateway->tls,
         .pauses = &gateway->stats.accept_pauses,
         .surplus = &gateway->stats.accept_surplus,
         .origins = &gateway->origins,
@@ -178,7 +181,10 @@ int domi_gateway_start(struct domi_gateway *gateway)
     if (err) {
         return err;
     }
-    err = listen_all(gateway);
+    err = domi__gateway_tls_load(gateway);
+    if (!err) {
+        err = listen_all(gateway);
+    }
     if (err) {
         return err;
     }

@@ -111,6 +111,8 @@ struct domi_gateway {
     bool joined;
     struct domi__gateway_drain drain;
     struct domi__ids ids;
+    struct domi__tls *tls;      /* for users; NULL: none */
+    struct domi__tls *link_tls; /* for links; NULL: none */
     struct domi__listener *tcp;
     struct domi__listener *http;
     struct domi__links *links;   /* once the node id is known */
@@ -150,6 +152,18 @@ int domi__gateway_options_check(struct domi_gateway *gateway);
 /* The keys that links are opened with; the options' own strings. */
 struct domi__cluster_keys
 domi__gateway_keys(const struct domi_gateway *gateway);
+
+/* tls.c */
+
+/* Copies the options. 0 or UV_ENOMEM. */
+int domi__gateway_tls_init(struct domi_gateway *gateway);
+void domi__gateway_tls_fini(struct domi_gateway *gateway);
+
+/* 0, or DOMI_E_OPTION after a line in the log. */
+int domi__gateway_tls_check(const struct domi_gateway *gateway);
+
+/* Reads the files. 0, UV_ENOMEM, or DOMI_E_TLS after a line in the log. */
+int domi__gateway_tls_load(struct domi_gateway *gateway);
 
 /* gateway.c */
 

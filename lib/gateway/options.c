@@ -246,5 +246,8 @@ int domi__gateway_options_check(struct domi_gateway *gateway)
     }
     err = domi__node_check(&gateway->log, options->host, options->tcp_port,
                            options->http_port, options->id, options->version);
+    if (!err) {
+        err = domi__gateway_tls_check(gateway);
+    }
     return err ? err : check_cluster(gateway);
 }

@@ -35,12 +35,15 @@ void domi__http_answer_end(struct domi__http_connection *connection)
 static int write_out(struct domi__http_connection *connection)
 {
     bool more = connection->file_at < connection->file_end;
-    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    int flags = more ? MSG_MORE : 0;
 
     while (connection->out_sent < connection->out_size) {
-        ssize_t n = send(connection->watch.fd,
-                         connection->out + connection->out_sent,
-                         connection->out_size - connection->out_sent, flags);
+        struct iovec rest = {
+            .iov_base = connection->out + connection->out_sent,
+            .iov_len = connection->out_size - connection->out_sent,
+        };
+        ssize_t n = domi__tls_write(connection->tls, connection->watch.fd,
+                                    &rest, 1, flags);
 
         if (n < 0) {
             return errno == EAGAIN ? 0 : -1;
@@ -57,6 +60,7 @@ static int write_file(struct domi__http_connection *connection)
 {
     char *part = connection->listener->scratch;
     off_t left = connection->file_end - connection->file_at;
+    struct iovec piece = {.iov_base = part};
     ssize_t n;
 
     if (left == 0) {
@@ -69,7 +73,8 @@ static int write_file(struct domi__http_connection *connection)
     if (n <= 0) {
         return -1; /* the file has become shorter than was promised */
     }
-    n = send(connection->watch.fd, part, (size_t)n, MSG_NOSIGNAL);
+    piece.iov_len = (size_t)n;
+    n = domi__tls_write(connection->tls, connection->watch.fd, &piece, 1, 0);
     if (n < 0) {
         return errno == EAGAIN ? 0 : -1;
     }
@@ -85,6 +90,9 @@ void domi__http_answer_write(struct domi__http_connection *connection)
 
     if (done == 1 && connection->file >= 0) {
         done = write_file(connection);
+    }
+    if (done == 1 && !domi__tls_push(connection->tls)) {
+        done = 0;
     }
     if (done < 0) {
         domi__http_connection_cut(connection);
@@ -220,6 +228,7 @@ static void upgrade(struct domi__http_connection *connection,
         .required = http->origin_required,
     };
     int status = domi__http_upgrade_check(request, &origins);
+    struct domi__tls_stream *tls = connection->tls;
     uint64_t id;
 
     if (status == 403) {
@@ -234,9 +243,10 @@ static void upgrade(struct domi__http_connection *connection,
         domi__http_answer_status(connection, request, 503);
         return;
     }
+    connection->tls = NULL;
     domi__websocket_accept(listen, id, domi__http_connection_detach(connection),
-                           request->headers[DOMI__HTTP_WEBSOCKET_KEY], bytes,
-                           size);
+                           tls, request->headers[DOMI__HTTP_WEBSOCKET_KEY],
+                           bytes, size);
 }
 
 /* Asks the node. False when the path is none of its own. */

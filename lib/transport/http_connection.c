@@ -68,6 +68,8 @@ int domi__http_connection_detach(struct domi__http_connection *connection)
     domi__timer_stop(&connection->timer);
     domi__watch_remove(loop_of(connection), &connection->watch);
     connection->watch.fd = -1;
+    domi__tls_stream_free(connection->tls);
+    connection->tls = NULL;
     connection->state = DOMI__HTTP_GONE;
     domi__http_answer_end(connection);
     domi__list_remove(&connection->node);
@@ -105,6 +107,8 @@ void domi__http_connection_watch(struct domi__http_connection *connection,
 {
     if (domi__watch_set(loop_of(connection), &connection->watch, events)) {
         domi__http_connection_cut(connection);
+    } else if (events & EPOLLIN) {
+        domi__tls_look(connection->tls);
     }
 }
 
@@ -113,6 +117,11 @@ void domi__http_connection_watch(struct domi__http_connection *connection,
 static void linger(struct domi__http_connection *connection)
 {
     connection->state = DOMI__HTTP_LINGERING;
+    if (connection->tls) {
+        domi__tls_end(connection->tls);
+        domi__tls_stream_free(connection->tls);
+        connection->tls = NULL; /* what comes now is read past as it is */
+    }
     shutdown(connection->watch.fd, SHUT_WR);
     start_timer(connection, LINGER_MS);
 }
@@ -154,6 +163,12 @@ static void take(struct domi__http_connection *connection, uint8_t *bytes,
         int status =
             domi__http_parser_feed(parser, (char *)bytes, size, &taken);
 
+        if (status >= 400 && !inside && !connection->tls &&
+            domi__tls_is_hello(bytes, taken)) {
+            domi__log_peer(connection->listener->http.listen.log,
+                           DOMI_LOG_WARNING,
+                           "a peer speaks TLS to a port without it");
+        }
         bytes += taken;
         size -= taken;
         if (status >= 400) {
@@ -189,16 +204,40 @@ static void take_rest(struct domi__http_connection *connection)
 
 static void on_readable(struct domi__http_connection *connection)
 {
-    uint8_t *buffer = domi__loop_read_buffer(loop_of(connection));
-    ssize_t n = recv(connection->watch.fd, buffer, READ_SIZE, 0);
+    struct iovec part = {
+        .iov_base = domi__loop_read_buffer(loop_of(connection)),
+        .iov_len = READ_SIZE,
+    };
+    ssize_t n =
+        domi__tls_read(connection->tls, connection->watch.fd, &part, 1);
 
     if (n > 0) {
         if (connection->state == DOMI__HTTP_READING) {
-            take(connection, buffer, (size_t)n);
+            take(connection, part.iov_base, (size_t)n);
         }
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         domi__http_connection_cut(connection);
     }
+}
+
+/* TLS may have to write, too, before a request is there. */
+static void on_tls_readable(struct domi__http_connection *connection)
+{
+    unsigned events = EPOLLIN;
+
+    domi__tls_push(connection->tls);
+    on_readable(connection);
+    if (!connection->tls || connection->state != DOMI__HTTP_READING) {
+        return;
+    }
+    if (!connection->shaken && domi__tls_stream_is_open(connection->tls)) {
+        connection->shaken = true;
+        start_timer(connection, REQUEST_MS);
+    }
+    if (domi__tls_is_blocked(connection->tls)) {
+        events |= EPOLLOUT;
+    }
+    domi__watch_set(loop_of(connection), &connection->watch, events);
 }
 
 static void on_ready(struct domi__watch *watch, unsigned events)
@@ -210,6 +249,8 @@ static void on_ready(struct domi__watch *watch, unsigned events)
     if (connection->state == DOMI__HTTP_ANSWERING) {
         domi__http_answer_write(connection);
         take_rest(connection);
+    } else if (connection->tls) {
+        on_tls_readable(connection);
     } else {
         on_readable(connection);
     }
@@ -238,6 +279,7 @@ static void cut_longest_idle(struct domi__http_listener *listener)
 
 void domi__http_connection_open(struct domi__http_listener *listener, int fd)
 {
+    const struct domi__listen *listen = &listener->http.listen;
     struct domi__http_connection *connection = calloc(1, sizeof(*connection));
 
     if (connection) {
@@ -259,6 +301,16 @@ void domi__http_connection_open(struct domi__http_listener *listener, int fd)
     domi__list_init(&connection->node);
     domi__list_push(&listener->connections, &connection->node);
     listener->count++;
-    start_timer(connection, REQUEST_MS);
+    if (listen->tls) {
+        connection->tls =
+            domi__tls_stream_new(listen->tls, &connection->watch, NULL, true);
+        if (!connection->tls) {
+            domi__http_connection_cut(connection);
+            return;
+        }
+    }
+    start_timer(connection,
+                listen->tls && listen->limits ? listen->limits->handshake_ms
+                                              : REQUEST_MS);
     domi__http_connection_watch(connection, EPOLLIN);
 }

@@ -4,7 +4,7 @@
 #define DOMI_TRANSPORT_HTTP_INNER_H
 
 #include "http/http.h"
-#include "transport/kinds.h"
+#include "transport/tls.h"
 
 #define DOMI__HTTP_SCRATCH_SIZE 65536u /* of a file in one go */
 
@@ -32,6 +32,8 @@ enum domi__http_state {
 struct domi__http_connection {
     struct domi__http_listener *listener;
     struct domi__watch watch;
+    struct domi__tls_stream *tls; /* NULL: the socket is used as it is */
+    bool shaken;                  /* its handshake is done */
     struct domi__list node;
     struct domi__timer timer;
     struct domi__origin *origin; /* until its first request is whole; or NULL */

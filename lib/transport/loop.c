@@ -14,6 +14,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "transport/tls.h"
+
 #define EVENTS 512        /* taken from the epoll set at once */
 #define SETTLE_ROUNDS 16  /* before the sockets have their turn again */
 
@@ -109,6 +111,7 @@ static void free_loop(struct domi__loop *loop)
     domi__queues_fini(loop);
     domi__buffers_fini(&loop->buffers);
     free(loop->read_buffer);
+    domi__tls_share_free(loop->tls);
     free(loop);
     if (put) {
         put->on_put(put->user);

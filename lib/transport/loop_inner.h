@@ -61,6 +61,7 @@ struct domi__loop {
     struct domi__queue *queues; /* free ones */
     unsigned queues_kept;
     uint8_t *read_buffer;
+    struct domi__tls_share *tls; /* NULL: nobody has used TLS */
 };
 
 /* The session has something to send; the loop comes to it in this turn, be it

@@ -15,6 +15,7 @@
 #include "domi/err.h"
 #include "frame/frame.h"
 #include "transport/socket.h"
+#include "transport/tls.h"
 
 /* How long a closed connection waits for the peer to read the last bytes. */
 #define LINGER_MS 1000u
@@ -293,6 +294,10 @@ static size_t take_handshake(struct domi__session *session,
     }
     for (size_t i = 0; i < size && i < DOMI__MAGIC_SIZE; i++) {
         if (bytes[i] != (uint8_t)(DOMI__MAGIC >> (8 * i))) {
+            if (!session->tls && domi__tls_is_hello(bytes, size)) {
+                domi__log_peer(session->log, DOMI_LOG_WARNING,
+                               "a peer speaks TLS to a port without it");
+            }
             domi__session_close(session, DOMI_REASON_BAD_MAGIC);
             return 0;
         }
@@ -459,8 +464,8 @@ int domi__session_send_wire(struct domi__session *session, const uint8_t *wire,
 /* Whether the peer can still be told why. */
 static bool peer_is_there(enum domi_reason reason)
 {
-    return reason != DOMI_REASON_SOCKET && reason != DOMI_REASON_PEER_CLOSED &&
-           reason != DOMI_REASON_MEMORY;
+    return reason != DOMI_REASON_SOCKET && reason != DOMI_REASON_TLS &&
+           reason != DOMI_REASON_PEER_CLOSED && reason != DOMI_REASON_MEMORY;
 }
 
 static void end(struct domi__deferred *deferred)
@@ -473,7 +478,7 @@ static void end(struct domi__deferred *deferred)
     if (there && !session->blocked) {
         session->transport->flush(session);
     }
-    sent = session->queue == NULL;
+    sent = session->queue == NULL && !session->blocked;
     domi__origin_leave(session->origin, session->opened);
     session->origin = NULL;
     session->owner->on_close(session, session->reason);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "transport/queue.h"
+#include "transport/tls.h"
 
 #define PIECES 64
 
@@ -25,19 +26,35 @@ void domi__socket_watch(struct domi__session *session)
     if (session->blocked) {
         events |= EPOLLOUT;
     }
+    if (events & EPOLLIN) {
+        domi__tls_look(session->tls);
+    }
     if (domi__watch_set(session->loop, &session->watch, events)) {
         domi__session_close(session, DOMI_REASON_SOCKET);
     }
 }
 
-static ssize_t write_pieces(int fd, struct iovec *pieces, int count)
+static void fail(struct domi__session *session)
 {
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    domi__session_close(session, errno == EPROTO && session->tls
+                                     ? DOMI_REASON_TLS
+                                     : DOMI_REASON_SOCKET);
+}
 
-    if (count == 1) {
-        return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+size_t domi__socket_read(struct domi__session *session, struct iovec *parts,
+                         int count)
+{
+    ssize_t n = domi__tls_read(session->tls, session->watch.fd, parts, count);
+
+    if (n == 0) {
+        domi__session_close(session, DOMI_REASON_PEER_CLOSED);
+    } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        fail(session);
+    } else if (session->tls) {
+        domi__session_set_blocked(
+            session, domi__tls_is_blocked(session->tls), false);
     }
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    return n > 0 ? (size_t)n : 0;
 }
 
 void domi__socket_flush(struct domi__session *session)
@@ -47,11 +64,12 @@ void domi__socket_flush(struct domi__session *session)
     while (session->queue) {
         size_t size;
         int count = domi__session_pieces(session, pieces, PIECES, &size);
-        ssize_t n = write_pieces(session->watch.fd, pieces, count);
+        ssize_t n = domi__tls_write(session->tls, session->watch.fd, pieces,
+                                    count, 0);
 
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             domi__session_drop_queue(session);
-            domi__session_close(session, DOMI_REASON_SOCKET);
+            fail(session);
             return;
         }
         if (n > 0) {
@@ -63,7 +81,7 @@ void domi__socket_flush(struct domi__session *session)
             return;
         }
     }
-    domi__session_set_blocked(session, false, true);
+    domi__session_set_blocked(session, !domi__tls_push(session->tls), true);
 }
 
 int domi__socket_unsent(int fd)
@@ -73,8 +91,20 @@ int domi__socket_unsent(int fd)
     return ioctl(fd, SIOCOUTQ, &unsent) ? 0 : unsent;
 }
 
+bool domi__socket_end(struct domi__session *session)
+{
+    bool ended = !session->tls || domi__tls_end(session->tls);
+
+    domi__tls_stream_free(session->tls);
+    session->tls = NULL; /* what comes now is read past as it is */
+    return ended && shutdown(session->watch.fd, SHUT_WR) == 0 &&
+           domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0;
+}
+
 void domi__socket_close(struct domi__session *session)
 {
+    domi__tls_stream_free(session->tls);
+    session->tls = NULL;
     if (session->watch.fd >= 0) {
         domi__watch_remove(session->loop, &session->watch);
         close(session->watch.fd);

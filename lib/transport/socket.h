@@ -9,9 +9,17 @@
    write when it is blocked. Closes it when that fails. */
 void domi__socket_watch(struct domi__session *session);
 
+/* Reads, as readv does; what ends or fails is closed, and then it returns 0. */
+size_t domi__socket_read(struct domi__session *session, struct iovec *parts,
+                         int count);
+
 /* Writes what is queued, by one call where that is enough; what the socket
    does not take waits until it can. */
 void domi__socket_flush(struct domi__session *session);
+
+/* Says that nothing more will be sent, and waits for the peer to close its
+   side too. False when that cannot be said. */
+bool domi__socket_end(struct domi__session *session);
 
 /* Takes the socket out of the loop and closes it. */
 void domi__socket_close(struct domi__session *session);

@@ -8,6 +8,7 @@
  */
 #include "transport/queue.h"
 #include "transport/socket.h"
+#include "transport/tls.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -98,21 +99,15 @@ static bool read_once(struct domi__session *session)
          .iov_len = first},
         {.iov_base = buffer, .iov_len = DOMI__READ_BUFFER},
     };
-    size_t rest, taken;
-    ssize_t n;
+    struct iovec *part = first ? parts : parts + 1;
+    size_t n = domi__socket_read(session, part, first ? 2 : 1);
+    size_t rest = n;
+    size_t taken = 0;
 
-    n = first ? readv(session->watch.fd, parts, 2)
-              : recv(session->watch.fd, buffer, DOMI__READ_BUFFER, 0);
-    if (n <= 0) {
-        if (n == 0) {
-            domi__session_close(session, DOMI_REASON_PEER_CLOSED);
-        } else if (errno != EAGAIN && errno != EINTR) {
-            domi__session_close(session, DOMI_REASON_SOCKET);
-        }
+    if (n == 0) {
         return false;
     }
     domi__session_heard(session);
-    rest = (size_t)n;
     if (input) {
         size_t kept = rest < first ? rest : first;
 
@@ -120,7 +115,6 @@ static bool read_once(struct domi__session *session)
         rest -= kept;
         feed_kept(session);
     }
-    taken = 0;
     if (!session->input) {
         taken = domi__session_feed(session, buffer, rest);
     }
@@ -130,7 +124,7 @@ static bool read_once(struct domi__session *session)
             feed_kept(session);
         }
     }
-    return (size_t)n == first + DOMI__READ_BUFFER;
+    return n == first + DOMI__READ_BUFFER;
 }
 
 static void on_ready(struct domi__watch *watch, unsigned events)
@@ -185,8 +179,7 @@ static void resume_reading(struct domi__session *session)
 
 static void shut(struct domi__session *session, bool linger)
 {
-    if (linger && shutdown(session->watch.fd, SHUT_WR) == 0 &&
-        domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0) {
+    if (linger && domi__socket_end(session)) {
         return;
     }
     domi__socket_close(session);
@@ -216,6 +209,14 @@ static void on_socket(struct domi__accepter *accepter, int fd)
     }
     session->watch.fd = fd;
     session->watch.ready = on_ready;
+    if (listener->listen.tls) {
+        session->tls = domi__tls_stream_new(listener->listen.tls,
+                                            &session->watch, NULL, false);
+        if (!session->tls) {
+            domi__session_close(session, DOMI_REASON_MEMORY);
+            return;
+        }
+    }
     domi__socket_watch(session);
 }
 
@@ -278,28 +279,64 @@ void domi__listener_close(struct domi__listener *listener,
 
 /* ---- dialling ------------------------------------------------------------ */
 
-static void on_connected(struct domi__watch *watch, unsigned events)
+/* The connection is there, and TLS where that is wanted. */
+static void send_magic(struct domi__session *session)
+{
+    uint8_t magic[DOMI__MAGIC_SIZE];
+    struct iovec piece = {.iov_base = magic, .iov_len = sizeof(magic)};
+
+    domi_put_u32(magic, DOMI__MAGIC);
+    if (domi__tls_write(session->tls, session->watch.fd, &piece, 1, 0) !=
+        (ssize_t)sizeof(magic)) {
+        domi__session_close(session, DOMI_REASON_SOCKET);
+        return;
+    }
+    session->watch.ready = on_ready;
+    session->blocked = domi__tls_is_blocked(session->tls);
+    domi__socket_watch(session);
+}
+
+static void on_handshake(struct domi__watch *watch, unsigned events)
 {
     struct domi__session *session =
         DOMI__CONTAINER(watch, struct domi__session, watch);
-    uint8_t magic[DOMI__MAGIC_SIZE];
-    int error = 0;
-    socklen_t size = sizeof(error);
+    int done;
 
     (void)events;
     if (session->state != DOMI__SESSION_HANDSHAKE) {
         return;
     }
-    getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    domi_put_u32(magic, DOMI__MAGIC);
-    if (error || send(watch->fd, magic, sizeof(magic), MSG_NOSIGNAL) !=
-                     (ssize_t)sizeof(magic)) {
-        domi__session_close(session, DOMI_REASON_SOCKET);
+    domi__tls_push(session->tls);
+    done = domi__tls_stream_shake(session->tls);
+    if (done < 0) {
+        domi__session_close(session, DOMI_REASON_TLS);
+    } else if (done) {
+        send_magic(session);
+    } else {
+        session->blocked = domi__tls_is_blocked(session->tls);
+        domi__socket_watch(session);
+    }
+}
+
+static void on_connected(struct domi__watch *watch, unsigned events)
+{
+    struct domi__session *session =
+        DOMI__CONTAINER(watch, struct domi__session, watch);
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (session->state != DOMI__SESSION_HANDSHAKE) {
         return;
     }
-    watch->ready = on_ready;
-    session->blocked = false;
-    domi__socket_watch(session);
+    getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) {
+        domi__session_close(session, DOMI_REASON_SOCKET);
+    } else if (session->tls) {
+        watch->ready = on_handshake;
+        on_handshake(watch, events);
+    } else {
+        send_magic(session);
+    }
 }
 
 /* A socket on its way to host and port, or -1. */
@@ -343,10 +380,18 @@ struct domi__session *domi__tcp_dial(const struct domi__listen *dial)
     session->watch.fd = connect_socket(dial->host, dial->port);
     session->watch.ready = on_connected;
     session->blocked = true;
-    if (session->watch.fd >= 0) {
-        domi__socket_watch(session);
-    } else {
+    if (session->watch.fd < 0) {
         domi__session_close(session, DOMI_REASON_SOCKET);
+        return session;
     }
+    if (dial->tls) {
+        session->tls = domi__tls_stream_new(dial->tls, &session->watch,
+                                            dial->host, false);
+        if (!session->tls) {
+            domi__session_close(session, DOMI_REASON_MEMORY);
+            return session;
+        }
+    }
+    domi__socket_watch(session);
     return session;
 }

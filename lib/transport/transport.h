@@ -105,6 +105,34 @@ void domi__loop_defer(struct domi__loop *loop, struct domi__deferred *deferred);
 #define DOMI__READ_BUFFER (256u * 1024u)
 uint8_t *domi__loop_read_buffer(struct domi__loop *loop);
 
+/* ---- TLS ---------------------------------------------------------------- */
+
+struct domi_tls_options;
+
+/* What one side of connections needs for TLS: its certificate, and whom it
+   believes. */
+struct domi__tls;
+
+/* `listens`: connections come, and are not dialled. NULL when memory is short.
+   The strings are copied. */
+struct domi__tls *domi__tls_new(struct domi__log *log,
+                                const struct domi_tls_options *options,
+                                bool listens);
+
+/* After the on_close of all sessions that it made. */
+void domi__tls_free(struct domi__tls *tls);
+
+/* 0, or DOMI_E_OPTION after a line in the log about the option of this name. As
+   the next, it takes NULL for what is in order. */
+int domi__tls_check(const struct domi__tls *tls, const char *option);
+
+/* Whether it lets in only peers with a certificate; NULL lets in all. */
+bool domi__tls_asks(const struct domi__tls *tls);
+
+/* Reads the files, for connections from now on. 0; DOMI_E_TLS after a line in
+   the log, or UV_ENOMEM: then what was read before stays in force. */
+int domi__tls_load(struct domi__tls *tls, struct domi__loop *loop);
+
 /* ---- sessions ---------------------------------------------------------- */
 
 struct domi__session;
@@ -112,6 +140,7 @@ struct domi__queue;
 struct domi__buffer;
 
 struct domi__listener;
+struct domi__tls_stream;
 struct domi__origin;
 
 /*
@@ -223,6 +252,7 @@ struct domi__session {
     void *kind; /* of the transport */
     uint64_t id;
     struct domi__watch watch;   /* fd is -1 where there is none */
+    struct domi__tls_stream *tls; /* NULL: the socket is used as it is */
     uint8_t state;              /* enum domi__session_state */
     uint8_t reason;             /* enum domi_reason, once closing */
     bool dialled;
@@ -357,6 +387,7 @@ struct domi__listen {
     void *arg;              /* for owner->admit, and session->arg */
     const char *host;       /* IP address */
     int port;               /* 0: a free one */
+    struct domi__tls *tls;  /* loaded; or NULL: without TLS */
     uint64_t *pauses;       /* counts stops for want of descriptors; or NULL */
     uint64_t *surplus;      /* counts those closed for it at once; or NULL */
     struct domi__origins *origins; /* NULL: addresses do not count */

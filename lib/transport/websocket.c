@@ -13,16 +13,15 @@
  */
 #include "transport/websocket.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "http/http.h"
 #include "transport/queue.h"
 #include "transport/socket.h"
+#include "transport/tls.h"
 
 #define READ_SIZE 65536u
 #define READS_PER_TURN 4
@@ -175,22 +174,19 @@ static void consume(struct domi__session *session, uint8_t *bytes, size_t size)
 static bool read_once(struct domi__session *session)
 {
     struct websocket *websocket = session->kind;
-    uint8_t *buffer = domi__loop_read_buffer(session->loop);
-    ssize_t n = recv(session->watch.fd, buffer, READ_SIZE, 0);
+    struct iovec part = {
+        .iov_base = domi__loop_read_buffer(session->loop),
+        .iov_len = READ_SIZE,
+    };
+    size_t n = domi__socket_read(session, &part, 1);
 
     if (n > 0) {
         domi__session_heard(session);
-        consume(session, buffer, (size_t)n);
-        return (size_t)n == READ_SIZE;
+        consume(session, part.iov_base, n);
+    } else {
+        websocket->ended = session->state >= DOMI__SESSION_CLOSING;
     }
-    if (n == 0) {
-        websocket->ended = true;
-        domi__session_close(session, DOMI_REASON_PEER_CLOSED);
-    } else if (errno != EAGAIN && errno != EINTR) {
-        websocket->ended = true;
-        domi__session_close(session, DOMI_REASON_SOCKET);
-    }
-    return false;
+    return n == READ_SIZE;
 }
 
 static void on_ready(struct domi__watch *watch, unsigned events)
@@ -254,6 +250,7 @@ static uint16_t code_of(enum domi_reason reason)
     case DOMI_REASON_FRAME_LENGTH:
         return DOMI__WEBSOCKET_TOO_LONG;
     case DOMI_REASON_SOCKET:
+    case DOMI_REASON_TLS:
     case DOMI_REASON_GATEWAY_LOST:
     case DOMI_REASON_ZONE_LOST:
         return DOMI__WEBSOCKET_ERROR;
@@ -294,14 +291,14 @@ static bool send_close(struct domi__session *session)
     uint16_t code =
         websocket->code ? websocket->code : code_of(session->reason);
     uint8_t frame[4] = {0x88, 2, (uint8_t)(code >> 8), (uint8_t)code};
+    struct iovec piece = {.iov_base = frame, .iov_len = sizeof(frame)};
 
-    if (send(session->watch.fd, frame, sizeof(frame), MSG_NOSIGNAL) !=
+    if (domi__tls_write(session->tls, session->watch.fd, &piece, 1, 0) !=
         (ssize_t)sizeof(frame)) {
         return false;
     }
     websocket->closing = true;
-    shutdown(session->watch.fd, SHUT_WR);
-    return domi__watch_set(session->loop, &session->watch, EPOLLIN) == 0;
+    return domi__socket_end(session);
 }
 
 static void shut(struct domi__session *session, bool linger)
@@ -309,6 +306,7 @@ static void shut(struct domi__session *session, bool linger)
     struct websocket *websocket = session->kind;
     bool tell = !websocket->ended && !websocket->closing && !websocket->cut &&
                 session->reason != DOMI_REASON_SOCKET &&
+                session->reason != DOMI_REASON_TLS &&
                 (linger || !session->blocked);
 
     if (tell && send_close(session)) {
@@ -338,13 +336,15 @@ static bool answer(struct domi__session *session, const char *key)
 {
     char head[DOMI__HTTP_UPGRADE_SIZE];
     size_t size = domi__http_upgrade_head(key, head);
+    struct iovec piece = {.iov_base = head, .iov_len = size};
 
-    return send(session->watch.fd, head, size, MSG_NOSIGNAL) == (ssize_t)size;
+    return domi__tls_write(session->tls, session->watch.fd, &piece, 1, 0) ==
+           (ssize_t)size;
 }
 
 void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
-                            int fd, const char *key, uint8_t *bytes,
-                            size_t size)
+                            int fd, struct domi__tls_stream *tls,
+                            const char *key, uint8_t *bytes, size_t size)
 {
     struct websocket *websocket = calloc(1, sizeof(*websocket));
     struct domi__session *session =
@@ -355,6 +355,7 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     }
     if (!session) {
         free(websocket);
+        domi__tls_stream_free(tls);
         close(fd);
         return;
     }
@@ -364,6 +365,10 @@ void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
     session->origin = domi__origin_of(listen, fd);
     session->watch.fd = fd;
     session->watch.ready = on_ready;
+    if (tls) {
+        session->tls = tls;
+        domi__tls_stream_move(tls, &session->watch);
+    }
     if (!answer(session, key)) {
         domi__session_close(session, DOMI_REASON_SOCKET);
         return;

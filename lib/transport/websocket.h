@@ -8,13 +8,14 @@
 /* ---- connections --------------------------------------------------------- */
 
 /*
- * Takes over the descriptor of an upgrade request that was found good, in any
- * case, and answers it. `key` is its Sec-WebSocket-Key; `bytes` came behind the
- * request and may be written to. `id` was given by the owner's admit.
+ * Takes over the descriptor, with its TLS if it has any, of an upgrade request
+ * that was found good, in any case, and answers it. `key` is its
+ * Sec-WebSocket-Key; `bytes` came behind the request and may be written to.
+ * `id` was given by the owner's admit.
  */
 void domi__websocket_accept(const struct domi__listen *listen, uint64_t id,
-                            int fd, const char *key, uint8_t *bytes,
-                            size_t size);
+                            int fd, struct domi__tls_stream *tls,
+                            const char *key, uint8_t *bytes, size_t size);
 
 /* ---- what clients send: a pure decoder ----------------------------------- */
 

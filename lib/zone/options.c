@@ -189,6 +189,10 @@ int domi__zone_options_check(struct domi_zone *zone)
     if (options->workers > MOST_WORKERS) {
         return refuse(zone, "workers", options->workers, "1024 or fewer");
     }
+    err = domi__tls_check(zone->tls, "link_tls");
+    if (err) {
+        return err;
+    }
     err = domi__node_check_token(&zone->log, options->admin_token);
     if (!err) {
         err = domi__cluster_keys_check(&zone->log, &keys);

@@ -161,6 +161,7 @@ struct domi_zone {
     struct domi__ids ids;
     struct domi__zone_load load;
     struct domi__zone_drain drain;
+    struct domi__tls *tls; /* of links; NULL: none */
     struct domi__listener *tcp;
     struct domi__listener *http;
     struct domi__memory_port port;
@@ -217,6 +218,11 @@ int domi__zone_options_check(struct domi_zone *zone);
 
 /* The keys that links are opened with; the options' own strings. */
 struct domi__cluster_keys domi__zone_keys(const struct domi_zone *zone);
+
+/* ---- tls.c --------------------------------------------------------------- */
+
+/* Copies the options. 0 or UV_ENOMEM. */
+int domi__zone_tls_init(struct domi_zone *zone);
 
 /* ---- workers.c ----------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ static void free_zone(struct domi_zone *zone)
     domi__table_fini(&zone->groups);
     domi__arbiter_fini(&zone->arbiter);
     domi_registry_free(zone->own_registry);
+    domi__tls_free(zone->tls);
     domi__zone_options_fini(zone);
     pthread_mutex_destroy(&zone->mutex);
     free(zone);
@@ -72,7 +73,7 @@ struct domi_zone *domi_zone_new(struct uv_loop_s *loop,
     init_lists(zone);
     pthread_mutex_init(&zone->mutex, NULL);
     if (domi__zone_options_init(zone, options) || init_tables(zone) ||
-        set_registry(zone) ||
+        set_registry(zone) || domi__zone_tls_init(zone) ||
         !(zone->loop = domi__loop_get(loop))) {
         free_zone(zone);
         return NULL;
@@ -122,6 +123,7 @@ static int listen_http(struct domi_zone *zone, struct domi__listen *listen)
     int err;
 
     http.listen.owner = NULL;
+    http.listen.tls = NULL; /* it is for those who look after the machine */
     http.listen.port = port_of(zone->options.http_port);
     err = domi__http_listen(&zone->http, &http);
     if (err) {
@@ -137,6 +139,7 @@ static void warn_if_open(struct domi_zone *zone)
     const struct domi_zone_options *options = &zone->options;
 
     if (options->tcp_port != 0 && !options->cluster_key &&
+        !domi__tls_asks(zone->tls) &&
         !domi__node_is_loopback(options->host)) {
         domi__log(&zone->log, DOMI_LOG_WARNING,
                   "zone %s: listens on %s without a cluster_key: whoever can"
@@ -154,6 +157,7 @@ static int listen_all(struct domi_zone *zone)
         .limits = &zone->stranger_limits,
         .arg = zone,
         .host = zone->options.host,
+        .tls = zone->tls,
     };
     int err = 0;
 
@@ -193,7 +197,10 @@ int domi_zone_start(struct domi_zone *zone)
         return err;
     }
     warn_if_open(zone);
-    err = domi__zone_workers_start(zone);
+    err = domi__tls_load(zone->tls, zone->loop);
+    if (!err) {
+        err = domi__zone_workers_start(zone);
+    }
     if (err) {
         return err;
     }

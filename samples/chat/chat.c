@@ -69,6 +69,13 @@ static struct domi_zone *new_zone(uv_loop_t *loop, const struct node_options *o)
     return domi_zone_new(loop, &options);
 }
 
+static int reload(void *user)
+{
+    struct chat *chat = user;
+
+    return domi_gateway_reload_tls(chat->gateway);
+}
+
 static int start(struct chat *chat)
 {
     int err;
@@ -76,7 +83,10 @@ static int start(struct chat *chat)
     if (!chat->gateway || !chat->zone) {
         return UV_ENOMEM;
     }
-    err = front_open(chat->gateway);
+    err = node_reload_on_hangup(&chat->node, reload);
+    if (!err) {
+        err = front_open(chat->gateway);
+    }
     if (!err) {
         err = domi_gateway_start(chat->gateway);
     }

@@ -34,6 +34,7 @@ struct chatter {
     uint64_t speaker; /* of the next message; 0: a guest */
     const char *text; /* to be sent first; NULL: it has been */
     const char *name; /* or NULL */
+    struct domi_tls_options tls;
     int seconds;      /* 0: until the input ends */
     int status;       /* of the program */
     bool joined;
@@ -303,9 +304,11 @@ static int start(struct chatter *chatter, uv_loop_t *loop, const char *host,
 
 static int run(struct chatter *chatter, const char *host, int port)
 {
+    const struct domi_tls_options *tls = &chatter->tls;
     const struct domi_client_options options = {
         .on_open = on_open,
         .on_lost = on_lost,
+        .tls = tls->ca_file || tls->server_name ? tls : NULL,
         .user = chatter,
     };
     uv_loop_t *loop = uv_default_loop();
@@ -356,6 +359,10 @@ int main(int argc, char **argv)
         {"group", "N", "of the room; 666", option_group, &chatter.group},
         {"name", "NAME", "to be known by, up to 32 bytes; none", option_text,
          &chatter.name},
+        {"tls-ca", "FILE", "PEM: TLS, with a gateway certified by these; none",
+         option_text, &chatter.tls.ca_file},
+        {"tls-name", "NAME", "TLS, with a gateway of this name; its address",
+         option_text, &chatter.tls.server_name},
         {"seconds", "N", "to stay; until the input ends", option_positive,
          &chatter.seconds},
         {0},

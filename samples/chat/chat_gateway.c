@@ -3,8 +3,8 @@
  * chat-gateway: where the users of a chat connect, by TCP and by WebSocket.
  *
  * It shows a gateway in front of zones in other processes, which Consul or the
- * operator names. It leaves out TLS, which a proxy in front of it is for, and
- * logging in, which domi_gateway_options.on_connect is for.
+ * operator names, and TLS on both sides, whose files it reads again at SIGHUP.
+ * It leaves out logging in, which domi_gateway_options.on_connect is for.
  */
 #include <uv.h>
 
@@ -38,10 +38,18 @@ static void on_stop(void *user)
     domi_gateway_close(user, NULL, NULL);
 }
 
-static int start(struct domi_gateway *gateway)
+static int reload(void *user)
 {
-    int err = front_open(gateway);
+    return domi_gateway_reload_tls(user);
+}
 
+static int start(struct domi_gateway *gateway, struct node *node)
+{
+    int err = node_reload_on_hangup(node, reload);
+
+    if (!err) {
+        err = front_open(gateway);
+    }
     return err ? err : domi_gateway_start(gateway);
 }
 
@@ -61,7 +69,7 @@ static int serve(uv_loop_t *loop, const struct node_options *o)
         return report_failed("gateway", o->host, 0, 0, UV_ENOMEM);
     }
     err = node_init(&node, loop, "gateway", o, on_stop, gateway);
-    node_started(&node, err ? err : start(gateway));
+    node_started(&node, err ? err : start(gateway, &node));
     uv_run(loop, UV_RUN_DEFAULT);
     return node_fini(&node);
 }

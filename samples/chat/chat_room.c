@@ -4,8 +4,8 @@
  *
  * It shows a zone with worker threads that makes its groups on demand, joins a
  * cluster, and ends in order: by a signal, or when it has been drained. Without
- * a cluster key its TCP port is for gateways that are trusted, and must not be
- * open to others.
+ * a cluster key, or TLS with certificates on both sides, its TCP port is for
+ * gateways that are trusted, and must not be open to others.
  */
 #include <uv.h>
 
@@ -39,6 +39,18 @@ static void on_stop(void *user)
     domi_zone_close(user, NULL, NULL);
 }
 
+static int reload(void *user)
+{
+    return domi_zone_reload_tls(user);
+}
+
+static int start(struct domi_zone *zone, struct node *node)
+{
+    int err = node_reload_on_hangup(node, reload);
+
+    return err ? err : domi_zone_start(zone);
+}
+
 static int serve(uv_loop_t *loop, const struct node_options *o)
 {
     struct domi_zone_options options = node_options_zone(o);
@@ -56,7 +68,7 @@ static int serve(uv_loop_t *loop, const struct node_options *o)
         return report_failed("room", o->host, 0, 0, UV_ENOMEM);
     }
     err = node_init(&node, loop, "room", o, on_stop, zone);
-    node_started(&node, err ? err : domi_zone_start(zone));
+    node_started(&node, err ? err : start(zone, &node));
     uv_run(loop, UV_RUN_DEFAULT);
     return node_fini(&node);
 }

@@ -2,6 +2,7 @@
 /* A node's life in a program, told to the operator. */
 #include "support/node.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "support/report.h"
@@ -29,8 +30,34 @@ static void fail(struct node *node, int err)
 int node_init(struct node *node, uv_loop_t *loop, const char *what,
               const struct node_options *options, stop_fn on_stop, void *user)
 {
-    *node = (struct node){.what = what, .options = options};
+    *node = (struct node){.what = what, .options = options, .user = user};
     return stop_init(&node->stop, loop, on_stop, user);
+}
+
+/* The library's log tells what came of it. */
+static void on_hangup(uv_signal_t *handle, int signal)
+{
+    struct node *node = handle->data;
+
+    (void)signal;
+    node->reload(node->user);
+}
+
+int node_reload_on_hangup(struct node *node, int (*reload)(void *user))
+{
+    int err;
+
+    if (!node_options_has_tls(node->options)) {
+        return 0;
+    }
+    node->reload = reload;
+    err = uv_signal_init(node->stop.deadline.loop, &node->hangup);
+    if (err) {
+        return err;
+    }
+    node->hangup.data = node;
+    uv_unref((uv_handle_t *)&node->hangup);
+    return uv_signal_start(&node->hangup, on_hangup, SIGHUP);
 }
 
 void node_started(struct node *node, int err)
@@ -80,6 +107,9 @@ void node_drained(struct node *node)
 
 int node_fini(struct node *node)
 {
+    if (node->hangup.data) {
+        uv_close((uv_handle_t *)&node->hangup, NULL);
+    }
     stop_fini(&node->stop);
     return node->status;
 }

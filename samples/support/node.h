@@ -18,6 +18,9 @@ struct node {
     const char *what; /* it is, for the operator */
     const struct node_options *options;
     struct stop stop;
+    uv_signal_t hangup;
+    int (*reload)(void *user);
+    void *user; /* of on_stop, and of `reload` */
     int started; /* not 0: node_started has been called */
     int joined;  /* not 0: the node is ready */
     int status;  /* of the program */
@@ -27,6 +30,10 @@ struct node {
    by node_fini in both cases. */
 int node_init(struct node *node, uv_loop_t *loop, const char *what,
               const struct node_options *options, stop_fn on_stop, void *user);
+
+/* Where there is TLS, `reload` reads its files again at each SIGHUP. 0 or a
+   libuv code. */
+int node_reload_on_hangup(struct node *node, int (*reload)(void *user));
 
 /* The start has answered. An error, also one from before it, ends the
    program. */

@@ -189,6 +189,26 @@ static const struct node_row table[] = {
      "if another node takes the id; replace", take_lost_id,
      AT(consul.id_policy)},
 
+    {NODE_GATEWAY, "tls-cert", "FILE",
+     "PEM, for wss, https and TLS over TCP; none", option_text,
+     AT(tls.cert_file)},
+    {NODE_GATEWAY, "tls-key", "FILE", "PEM, of that certificate", option_text,
+     AT(tls.key_file)},
+    {NODE_GATEWAY, "tls-ca", "FILE",
+     "PEM: only users with certificates from these", option_text,
+     AT(tls.ca_file)},
+    {NODE_REMOTE, "link-tls-cert", "FILE",
+     "PEM, for TLS between gateways and rooms; none", option_text,
+     AT(link_tls.cert_file)},
+    {NODE_REMOTE, "link-tls-key", "FILE", "PEM, of that certificate",
+     option_text, AT(link_tls.key_file)},
+    {NODE_REMOTE, "link-tls-ca", "FILE",
+     "PEM: only nodes with certificates from these", option_text,
+     AT(link_tls.ca_file)},
+    {NODE_GATEWAY | NODE_REMOTE, "link-tls-name", "NAME",
+     "in the rooms' certificates; their addresses", option_text,
+     AT(link_tls.server_name)},
+
     {0, "admin-token", "TOKEN",
      "for exit from elsewhere; DOMI_ADMIN_TOKEN", option_text,
      AT(admin_token)},
@@ -356,6 +376,16 @@ static const char *key_of(const struct node_options *o, const char *from_file,
     return from_file ? from_file : environment(variable);
 }
 
+static bool is_given(const struct domi_tls_options *tls)
+{
+    return tls->cert_file || tls->key_file || tls->ca_file || tls->server_name;
+}
+
+int node_options_has_tls(const struct node_options *o)
+{
+    return is_given(&o->tls) || is_given(&o->link_tls);
+}
+
 struct domi_gateway_options node_options_gateway(const struct node_options *o)
 {
     return (struct domi_gateway_options){
@@ -384,6 +414,8 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .byte_rate = (unsigned)o->byte_rate,
         .delivery_rate = (unsigned)o->delivery_rate,
         .join_rate = (unsigned)o->join_rate,
+        .tls = is_given(&o->tls) ? &o->tls : NULL,
+        .link_tls = is_given(&o->link_tls) ? &o->link_tls : NULL,
         .log = report_log,
     };
 }
@@ -400,6 +432,7 @@ struct domi_zone_options node_options_zone(const struct node_options *o)
         .registry = o->registry,
         .no_workers = o->workers == 0,
         .workers = o->workers > 0 ? (unsigned)o->workers : 0,
+        .link_tls = is_given(&o->link_tls) ? &o->link_tls : NULL,
         .advertise = o->advertise,
         .admin_token = o->admin_token,
         .cluster_key = key_of(o, o->cluster_key, "DOMI_CLUSTER_KEY"),

@@ -40,6 +40,8 @@ struct node_options {
     int drain_rate;
     const char *come_back;
     int full_percent;
+    struct domi_tls_options tls;      /* for users */
+    struct domi_tls_options link_tls; /* between nodes */
 
     int sessions;
     int sessions_per_address;
@@ -63,6 +65,9 @@ void node_options_read(struct node_options *options, int argc, char **argv);
 
 /* Frees the registry and the keys, after the nodes have been closed. */
 void node_options_fini(struct node_options *options);
+
+/* Whether there are files of TLS, which may be read again. */
+int node_options_has_tls(const struct node_options *options);
 
 /* Whether nodes find each other through Consul. */
 int node_options_asks_consul(const struct node_options *options);

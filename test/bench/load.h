@@ -36,6 +36,7 @@ enum load_state {
 struct load_options {
     struct sockaddr_in address;
     bool is_websocket;
+    bool is_tls;
     bool joins; /* False: users only shake hands. */
     enum load_mode mode;
     uint32_t users;
@@ -58,6 +59,7 @@ struct load_user {
     uint8_t target[WIRE_TARGET_SIZE]; /* The answer to its join. */
     struct bytes in;
     struct bytes out;
+    struct ssl_st *tls; /* NULL: the socket is used as it is. */
 };
 
 /* A publish of the closed loop that not all members have received yet. */
@@ -75,6 +77,7 @@ struct load {
     uint64_t tag;      /* Tells this run's messages from any other. */
     uint64_t random;   /* For masks. */
     uint64_t now;      /* When the current bytes were read. */
+    struct ssl_ctx_st *tls; /* NULL: nobody has used it yet. */
     struct load_user *users;
     uint32_t ready_count;
 
@@ -110,6 +113,12 @@ void load_user_handle(struct load *load, struct load_user *user,
 void load_user_send(struct load *load, struct load_user *user, uint16_t type,
                     const void *data, uint32_t size, const void *extend,
                     uint16_t extend_size);
+
+/* load_tls.c: over a connected socket; `errno` is as for recv and send. */
+bool load_tls_open(struct load *load, struct load_user *user);
+void load_tls_close(struct load_user *user);
+ssize_t load_tls_send(struct load_user *user, const void *data, size_t size);
+ssize_t load_tls_receive(struct load_user *user, uint8_t *data, size_t room);
 
 /* load_traffic.c */
 void load_traffic_init(struct load *load);

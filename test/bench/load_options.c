@@ -11,6 +11,7 @@ enum { PAYLOAD_MIN = 32 };
 
 static const char usage[] =
     "usage: bench-load --address HOST:PORT [--transport tcp|ws]\n"
+    "  --tls                          whoever answers is believed\n"
     "  --mode closed|rate|idle        what is measured (closed)\n"
     "  --users N --groups G           user i is in group i % G (100, 1)\n"
     "  --payload BYTES                of each message (64)\n"
@@ -24,6 +25,7 @@ static const char usage[] =
 static const struct option names[] = {
     { "address", required_argument, NULL, 'a' },
     { "transport", required_argument, NULL, 't' },
+    { "tls", no_argument, NULL, 'T' },
     { "mode", required_argument, NULL, 'm' },
     { "users", required_argument, NULL, 'u' },
     { "groups", required_argument, NULL, 'g' },
@@ -79,6 +81,9 @@ static void parse_one(struct load_options *options, int name)
         break;
     case 't':
         options->is_websocket = parse_word(optarg, transports) == 1;
+        break;
+    case 'T':
+        options->is_tls = true;
         break;
     case 'm':
         options->mode = (enum load_mode)parse_word(optarg, modes);

@@ -38,6 +38,7 @@ static void lose(struct load *load, struct load_user *user, const char *why)
         load->ready_count--;
     }
     user->state = LOAD_GONE;
+    load_tls_close(user);
     close(user->fd);
     bytes_fini(&user->in);
     bytes_fini(&user->out);
@@ -93,7 +94,8 @@ static void send_bytes(struct load *load, struct load_user *user,
         size = bytes_size(&user->out);
     }
     if (size > 0) {
-        sent = send(user->fd, data, size, MSG_NOSIGNAL);
+        sent = user->tls ? load_tls_send(user, data, size) :
+            send(user->fd, data, size, MSG_NOSIGNAL);
     }
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         lose(load, user, "the server has closed the connection");
@@ -202,6 +204,8 @@ static void connected(struct load *load, struct load_user *user)
     getsockopt(user->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
         lose(load, user, strerror(error));
+    } else if (load->options.is_tls && !load_tls_open(load, user)) {
+        lose(load, user, "the server does not speak TLS");
     } else if (load->options.is_websocket) {
         request_upgrade(load, user);
     } else {
@@ -379,7 +383,9 @@ static bool read_once(struct load *load, struct load_user *user)
 {
     size_t held = bytes_size(&user->in);
     size_t room = LOAD_BUFFER_SIZE - held;
-    ssize_t got = recv(user->fd, load->buffer + held, room, 0);
+    ssize_t got = user->tls ?
+        load_tls_receive(user, load->buffer + held, room) :
+        recv(user->fd, load->buffer + held, room, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -134,8 +135,12 @@ class Closed(Exception):
 class Connection:
     """A TCP connection, byte by byte."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
         self.socket = socket.create_connection(('127.0.0.1', port), DEADLINE)
+        if tls:
+            with self.socket as plain:  # Closed unless that goes well.
+                self.socket = tls.wrap_socket(plain,
+                                              server_hostname='127.0.0.1')
         self.pending = b''
 
     def send(self, data):
@@ -165,6 +170,9 @@ class Connection:
         return data
 
     def is_readable(self, seconds):
+        """Waits for bytes; of TLS some may have left the socket already."""
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
         # Not by select, which cannot watch descriptors above 1,023.
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
@@ -187,8 +195,8 @@ class Connection:
 class User(Connection):
     """A user of a gateway, over TCP."""
 
-    def __init__(self, port):
-        super().__init__(port)
+    def __init__(self, port, tls=None):
+        super().__init__(port, tls)
         self.send(MAGIC)
         self.id = struct.unpack('<Q', self.receive(8))[0]
 
@@ -240,8 +248,8 @@ class User(Connection):
 class Browser:
     """A user over WebSocket: just enough of it."""
 
-    def __init__(self, port):
-        self.connection = Connection(port)
+    def __init__(self, port, tls=None):
+        self.connection = Connection(port, tls)
         key = base64.b64encode(os.urandom(16)).decode()
         self.connection.send(
             f'GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n'
