@@ -79,13 +79,13 @@ typedef void (*domi_gateway_handler_fn)(struct domi_gateway *gateway,
                                         void *user);
 
 /*
- * The session is no longer attached to `target`: `reason` is ZONE_LOST, KICKED,
- * GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may, or
- * DRAINING when it drains and the group is to be had elsewhere. The user has been told
- * by a notice; with DRAINING it says how long to wait before asking for the
- * group again, a time of its own for each user: up to a millisecond for each
- * that was attached here, and 5 s at most. Not called for what the gateway does
- * itself, nor for sessions that disconnect. [loop]
+ * The session is no longer attached to `target`: `reason` is ZONE_LOST,
+ * KICKED, GROUP_CLOSED, TOO_MANY when the zone has as many groups as it may,
+ * or DRAINING when it drains and the group is to be had elsewhere. The user
+ * has been told by a notice; with DRAINING it says how long to wait before
+ * asking for the group again, a time of its own for each user: up to a
+ * millisecond for each that was attached here, and 5 s at most. Not called for
+ * what the gateway does itself, nor for sessions that disconnect. [loop]
  */
 typedef void (*domi_detach_fn)(struct domi_gateway *gateway,
                                struct domi_session *session,
@@ -157,6 +157,9 @@ struct domi_gateway_options {
                                   again for the zone to prove itself */
     unsigned targets;          /* attachments of one session, and as many
                                   unanswered calls; 256 */
+    unsigned zone_groups;      /* of one zone, as it tells; the link to one
+                                  with more is cut; 1,048,576, which take some
+                                  100 MiB */
     unsigned sessions;         /* at most; 0: as descriptors allow, of which
                                   the last 32 are kept for links and such */
     unsigned sessions_per_address;   /* at most; 500 */

@@ -69,6 +69,7 @@ static void remove_entry(struct domi__directory *directory, struct entry *entry)
     } else {
         domi__table_remove(&directory->groups, entry->group);
     }
+    entry->holder->count--;
     domi__list_remove(&entry->of_holder);
     domi__list_remove(&entry->passing);
     free(entry);
@@ -91,6 +92,7 @@ static struct entry *entry_new(struct domi__directory *directory,
     domi__list_init(&entry->passing);
     domi__list_init(&entry->of_holder);
     domi__list_push(&holder->entries, &entry->of_holder);
+    holder->count++;
     return entry;
 }
 

@@ -20,6 +20,7 @@
  */
 struct domi__holder {
     struct domi__list entries;
+    size_t count; /* of them */
     unsigned listing; /* which of its lists an entry was last in */
     uint64_t age_order; /* as in struct domi__node */
     int id;

@@ -33,6 +33,7 @@ struct domi__placement_options {
     void *choose_user;
     unsigned full_percent; /* no new groups above it */
     unsigned wait_ms;      /* for links and answers, before it goes on */
+    size_t zone_groups;    /* that a zone may have; its link is cut above it */
 };
 
 /* NULL when memory is short. */

@@ -231,8 +231,15 @@ static void on_group(struct domi__sight *sight, uint64_t group)
 
 static void on_groups(struct domi__sight *sight, const struct domi_frame *frame)
 {
+    size_t limit = sight->service->placement->options.zone_groups;
+
     for (uint32_t at = 0; at < frame->data_size; at += ID_SIZE) {
         on_group(sight, domi_get_u64(frame->data + at));
+        if (sight->holder.count > limit) {
+            domi__session_close(domi__link_session(sight->link),
+                                DOMI_REASON_TOO_MANY);
+            return;
+        }
     }
 }
 

@@ -47,12 +47,9 @@ struct domi__consul_request {
     unsigned timeout_ms;
     /* Turns a 200's JSON into what the asker wants, on the client's thread;
        writes `error` for people when it cannot, and then status becomes 0. The
-       JSON goes when it returns: reply.json is NULL. It must not touch
-       anything of the loop's. May be NULL. [thread] */
-    void *(*parse)(const struct cJSON *json, const void *parse_arg,
-                   char *error, size_t error_size);
-    const void *parse_arg;       /* must live until the reply or the cancel
-                                    has returned */
+       JSON goes when it returns: reply.json is NULL. It knows nothing but what
+       it is given, as who asked may be gone by then. May be NULL. [thread] */
+    void *(*parse)(const struct cJSON *json, char *error, size_t error_size);
     void (*free_parsed)(void *parsed); /* for replies that nobody takes; on
                                           either thread */
     /* On the loop. */
@@ -74,9 +71,7 @@ void domi__consul_client_free(struct domi__consul_client *client);
 uint64_t domi__consul_send(struct domi__consul_client *client,
                            const struct domi__consul_request *request);
 
-/* No reply will come; what the request points to may go when this returns,
-   which waits for the request's own parse if that is under way. A number that
-   is over is harmless. */
+/* No reply will come. Waits for nothing. A number that is over is harmless. */
 void domi__consul_cancel(struct domi__consul_client *client, uint64_t number);
 
 /* Limits on what an agent may send: larger bodies, deeper nesting and longer

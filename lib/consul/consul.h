@@ -20,6 +20,8 @@
  *   tenure.c        the claim on a node id: session and key
  *   session.c       the session
  *   search.c        the search for a free id
+ *   mark.c          what the key of an id says
+ *   release.c       that key, given back
  *   ids.c           sets of node ids from answers
  *   version.c       the service's version key
  *   service.c       one service that is watched, as a snapshot

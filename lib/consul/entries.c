@@ -351,12 +351,11 @@ static bool read_all(struct reading *reading, const cJSON *json)
     return true;
 }
 
-void *domi__consul_entries_read(const cJSON *json, const void *unused,
-                                char *error, size_t error_size)
+void *domi__consul_entries_read(const cJSON *json, char *error,
+                                size_t error_size)
 {
     struct reading reading = {0};
 
-    (void)unused;
     if (!cJSON_IsArray(json)) {
         snprintf(error, error_size, "the answer is no list of instances");
         return NULL;

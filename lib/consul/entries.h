@@ -48,8 +48,8 @@ struct domi__consul_entries {
  * NULL when the answer is no list, or memory is short; then `error` says so. A
  * pure function of its arguments, of the form of a request's `parse`. [any]
  */
-void *domi__consul_entries_read(const struct cJSON *json, const void *unused,
-                                char *error, size_t error_size);
+void *domi__consul_entries_read(const struct cJSON *json, char *error,
+                                size_t error_size);
 
 /* Accepts NULL. [any] */
 void domi__consul_entries_free(void *entries);

@@ -19,9 +19,6 @@
 
 #include "consul/consul.h"
 
-#define LOOK_MS 250u
-#define LOOK_SICK_MS 1000u /* once the check has failed */
-
 /* How long a leave waits for the agent, which may be busy with a cluster that
    does not answer. */
 #define TAKE_BACK_MS 1000u
@@ -230,10 +227,13 @@ static void on_look_due(struct domi__timer *timer)
                          registration->id);
 }
 
+/* Some times until the check has run first, then as often as it runs. */
 static void look_soon(struct domi__consul_registration *registration)
 {
+    unsigned every_ms = registration->consul->settings.check_ms;
+
     domi__timer_start(registration->consul->loop, &registration->look_timer,
-                      registration->complained ? LOOK_SICK_MS : LOOK_MS,
+                      registration->complained ? every_ms : every_ms / 4,
                       on_look_due);
 }
 

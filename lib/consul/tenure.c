@@ -17,12 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cjson/cJSON.h>
 #include <uv.h>
 
-#include "base/clock.h"
 #include "consul/consul.h"
 #include "domi/err.h"
 
@@ -49,32 +47,17 @@ static bool has_session(const struct domi__consul_tenure *tenure)
 
 /* ---- what a key says ----------------------------------------------------- */
 
-static bool is_ours(const struct domi__consul_tenure *tenure,
-                    const struct domi__consul_key *key)
-{
-    size_t size = sizeof(tenure->uuid) - 1;
-
-    return key->exists && strncmp(key->value, tenure->uuid, size) == 0 &&
-           (key->value[size] == ' ' || key->value[size] == '\0');
-}
-
 static bool is_locked(const struct domi__consul_tenure *tenure,
                       const struct domi__consul_key *key)
 {
-    return is_ours(tenure, key) && has_session(tenure) &&
+    return domi__consul_mark_is_on(&tenure->mark, key) && has_session(tenure) &&
            strcmp(key->session, tenure->session.id) == 0;
 }
 
-/* Whether the key is from a node at our own address: which we have now, so
-   that it has ended. */
-static bool is_predecessor(const struct domi__consul_tenure *tenure,
-                           const struct domi__consul_key *key)
+/* The candidate's key, as last read. */
+static bool is_ours(const struct domi__consul_tenure *tenure)
 {
-    const char *theirs = strchr(key->value, ' ');
-    size_t size = strlen(tenure->address);
-
-    return theirs && strncmp(theirs + 1, tenure->address, size) == 0 &&
-           theirs[1 + size] == ' ';
+    return domi__consul_mark_is_on(&tenure->mark, &tenure->key);
 }
 
 static void log_holder(struct domi__consul_tenure *tenure, int id,
@@ -167,15 +150,10 @@ static void ask_lock(struct domi__consul_tenure *tenure)
 {
     char *name = key_name(tenure);
     cJSON *operations = NULL;
-    char value[160];
-    char when[32];
-    struct tm utc;
-    time_t now = (time_t)(domi__clock_wall_ms() / 1000);
+    char value[DOMI__CONSUL_MARK_SIZE];
 
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    snprintf(value, sizeof(value), "%s %s %s", tenure->uuid, tenure->address,
-             when);
     if (name) {
+        domi__consul_mark_write(&tenure->mark, value);
         operations = domi__consul_key_lock(&tenure->key, name,
                                            tenure->session.id, value);
         free(name);
@@ -344,7 +322,7 @@ static void on_wanted_read(struct domi__consul_tenure *tenure)
             ask_lock(tenure);
         }
     } else if (!key->session[0] &&
-               (is_predecessor(tenure, key) ||
+               (domi__consul_mark_is_heir(&tenure->mark, key) ||
                 !domi__consul_ids_has(&services->living, id))) {
         ask_lock(tenure);
     } else {
@@ -375,11 +353,11 @@ static void on_read(struct domi__consul_tenure *tenure,
     }
     tenure->unsure = false;
     if (!has_session(tenure)) {
-        tenure->unsure = is_ours(tenure, &tenure->key);
+        tenure->unsure = is_ours(tenure);
         go_on(tenure);
     } else if (is_locked(tenure, &tenure->key)) {
         hold(tenure);
-    } else if (is_ours(tenure, &tenure->key) ||
+    } else if (is_ours(tenure) ||
                (tenure->id >= 0 && !tenure->key.exists)) {
         ask_lock(tenure);
     } else {
@@ -446,39 +424,21 @@ static void on_session_ended(struct domi__consul_session *session)
     tenure->on_released(tenure);
 }
 
-static void end_session(struct domi__consul_tenure *tenure)
+static void on_key_released(struct domi__consul_release *release)
 {
-    tenure->step = DOMI__CONSUL_END;
+    struct domi__consul_tenure *tenure =
+        DOMI__CONTAINER(release, struct domi__consul_tenure, release);
+
     domi__consul_session_end(&tenure->session);
 }
 
-/* The key is read first, so that only our own is deleted, locked or not. */
 static void end_key(struct domi__consul_tenure *tenure)
 {
     if (tenure->candidate >= 0) {
-        ask_key(tenure);
+        domi__consul_release_start(&tenure->release, tenure->candidate);
     } else {
-        end_session(tenure);
+        domi__consul_session_end(&tenure->session);
     }
-}
-
-static void on_last_read(struct domi__consul_tenure *tenure,
-                         const struct domi__consul_reply *reply)
-{
-    char *name = key_name(tenure);
-    cJSON *operations = NULL;
-
-    if (name && domi__consul_key_read(&tenure->key, reply) &&
-        is_ours(tenure, &tenure->key)) {
-        operations = domi__consul_key_delete(&tenure->key, name);
-    }
-    free(name);
-    if (!operations) {
-        end_session(tenure);
-        return;
-    }
-    tenure->step = DOMI__CONSUL_DELETE;
-    domi__consul_ask_put(&tenure->claim, operations, "/v1/txn");
 }
 
 void domi__consul_tenure_release(struct domi__consul_tenure *tenure)
@@ -495,18 +455,6 @@ void domi__consul_tenure_release(struct domi__consul_tenure *tenure)
     }
 }
 
-static void on_last_claim(struct domi__consul_tenure *tenure,
-                          const struct domi__consul_reply *reply)
-{
-    if (tenure->step == DOMI__CONSUL_LOCK) {
-        end_key(tenure);
-    } else if (tenure->step == DOMI__CONSUL_READ) {
-        on_last_read(tenure, reply);
-    } else {
-        end_session(tenure);
-    }
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 static void on_claim(struct domi__consul_ask *ask,
@@ -516,27 +464,12 @@ static void on_claim(struct domi__consul_ask *ask,
         DOMI__CONTAINER(ask, struct domi__consul_tenure, claim);
 
     if (tenure->ending) {
-        on_last_claim(tenure, reply);
+        end_key(tenure);
     } else if (tenure->step == DOMI__CONSUL_READ) {
         on_read(tenure, reply);
     } else {
         on_lock(tenure, reply);
     }
-}
-
-static int make_uuid(char out[37])
-{
-    uint8_t b[16];
-    int err = domi__random(b, sizeof(b));
-
-    b[6] = (uint8_t)(0x40 | (b[6] & 0x0f));
-    b[8] = (uint8_t)(0x80 | (b[8] & 0x3f));
-    snprintf(out, 37,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-             "%02x%02x%02x%02x%02x%02x",
-             b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
-             b[11], b[12], b[13], b[14], b[15]);
-    return err;
 }
 
 int domi__consul_tenure_init(struct domi__consul_tenure *tenure,
@@ -548,8 +481,6 @@ int domi__consul_tenure_init(struct domi__consul_tenure *tenure,
     tenure->self = self;
     tenure->id = -1;
     tenure->candidate = -1;
-    snprintf(tenure->address, sizeof(tenure->address), "%s:%d", self->host,
-             self->http_port);
     domi__consul_ask_init(&tenure->claim, consul, on_claim);
     domi__consul_query_init(&tenure->watch, consul, false, on_watch);
     domi__consul_session_init(&tenure->session, consul, self->service);
@@ -560,7 +491,11 @@ int domi__consul_tenure_init(struct domi__consul_tenure *tenure,
     domi__consul_search_init(&tenure->search, consul, tenure->prefix);
     tenure->search.on_found = on_found;
     tenure->search.on_failed = on_search_failed;
-    return tenure->prefix ? make_uuid(tenure->uuid) : UV_ENOMEM;
+    domi__consul_release_init(&tenure->release, consul, &tenure->mark,
+                              tenure->prefix);
+    tenure->release.on_done = on_key_released;
+    return tenure->prefix ? domi__consul_mark_init(&tenure->mark, self)
+                          : UV_ENOMEM;
 }
 
 void domi__consul_tenure_take(struct domi__consul_tenure *tenure, int wanted)
@@ -584,6 +519,7 @@ void domi__consul_tenure_fini(struct domi__consul_tenure *tenure)
 {
     if (tenure->consul) {
         stand_still(tenure);
+        domi__consul_release_stop(&tenure->release);
         domi__consul_session_fini(&tenure->session);
         free(tenure->prefix);
         tenure->consul = NULL;

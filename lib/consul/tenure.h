@@ -8,6 +8,8 @@
 
 #include "consul/ask.h"
 #include "consul/key.h"
+#include "consul/mark.h"
+#include "consul/release.h"
 #include "consul/search.h"
 #include "consul/session.h"
 #include "cluster/cluster.h"
@@ -19,21 +21,19 @@ enum domi__consul_step {
     DOMI__CONSUL_SEARCH, /* a candidate */
     DOMI__CONSUL_READ,   /* its key */
     DOMI__CONSUL_LOCK,   /* it for us */
-    DOMI__CONSUL_DELETE, /* the key, at the end */
-    DOMI__CONSUL_END,    /* of the session */
 };
 
 struct domi__consul_tenure {
     struct domi__consul *consul;
     const struct domi__node *self;
-    char *prefix;     /* of keys, escaped */
-    char uuid[37];    /* of this tenure: a key with it is ours */
-    char address[64]; /* of the node, "HOST:PORT" */
-    int id;           /* that is held; -1: none */
-    int candidate;    /* that is read and locked now; -1: none */
+    char *prefix;  /* of keys, escaped */
+    struct domi__consul_mark mark;
+    int id;        /* that is held; -1: none */
+    int candidate; /* that is read and locked now; -1: none */
     enum domi__consul_step step;
     struct domi__consul_session session;
     struct domi__consul_search search;
+    struct domi__consul_release release; /* at the end */
     struct domi__consul_ask claim;
     struct domi__consul_query watch; /* the own key */
     struct domi__consul_key key;     /* the candidate's, as last read */

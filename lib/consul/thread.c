@@ -6,8 +6,8 @@
  *   ask     -asked->    start, libcurl's turns, finish, parse
  *   take    <-done-     wake the loop
  *
- * A blocking query costs a connection and no thread. The loop never waits,
- * save that a cancel waits for the one call of `parse` that it concerns.
+ * A blocking query costs a connection and no thread. The loop never waits, but
+ * for the thread's end.
  */
 #include "consul/thread.h"
 
@@ -33,8 +33,6 @@ static void hand_over(struct domi__consul_thread *thread,
     bool cancelled;
 
     pthread_mutex_lock(&thread->lock);
-    thread->parsing = NULL;
-    pthread_cond_signal(&thread->parsed);
     cancelled = transfer->cancelled;
     domi__list_remove(&transfer->node);
     if (!cancelled) {
@@ -50,28 +48,12 @@ static void hand_over(struct domi__consul_thread *thread,
     }
 }
 
-/* False when somebody has cancelled it, who would else have to wait now. */
-static bool begin_to_parse(struct domi__consul_thread *thread,
-                           struct domi__consul_transfer *transfer)
-{
-    bool wanted;
-
-    pthread_mutex_lock(&thread->lock);
-    wanted = !transfer->cancelled;
-    if (wanted) {
-        thread->parsing = transfer;
-    }
-    pthread_mutex_unlock(&thread->lock);
-    return wanted;
-}
-
 static void finish(struct domi__consul_thread *thread,
                    struct domi__consul_transfer *transfer, CURLcode result)
 {
     domi__consul_transfer_finish(transfer, result);
     domi__consul_transfer_end(transfer, thread->multi);
-    if (transfer->json && transfer->request.parse &&
-        begin_to_parse(thread, transfer)) {
+    if (transfer->json && transfer->request.parse) {
         domi__consul_transfer_parse(transfer);
     }
     hand_over(thread, transfer);
@@ -217,7 +199,6 @@ int domi__consul_thread_start(struct domi__consul_thread *thread,
     domi__list_init(&thread->running);
     domi__list_init(&thread->done);
     pthread_mutex_init(&thread->lock, NULL);
-    pthread_cond_init(&thread->parsed, NULL);
     err = domi__consul_route_init(&thread->route, settings);
     if (err) {
         return err;
@@ -257,7 +238,6 @@ void domi__consul_thread_stop(struct domi__consul_thread *thread)
     free_all(thread, &thread->done);
     close_multi(thread);
     domi__consul_route_fini(&thread->route);
-    pthread_cond_destroy(&thread->parsed);
     pthread_mutex_destroy(&thread->lock);
 }
 
@@ -279,9 +259,6 @@ void domi__consul_thread_cancel(struct domi__consul_thread *thread,
     running = transfer->stage == DOMI__CONSUL_RUNNING;
     if (running) {
         transfer->cancelled = true;
-        while (thread->parsing == transfer) {
-            pthread_cond_wait(&thread->parsed, &thread->lock);
-        }
     } else {
         domi__list_remove(&transfer->node);
     }

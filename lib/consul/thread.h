@@ -20,10 +20,8 @@ struct domi__consul_thread {
 
     /* Under the lock, which is held for moments only. */
     pthread_mutex_t lock;
-    pthread_cond_t parsed; /* `parsing` has changed */
     struct domi__list asked;
     struct domi__list done;
-    struct domi__consul_transfer *parsing; /* its parse is being called */
     bool stopping;
 
     atomic_bool any_done; /* so that the loop need not take the lock */
@@ -43,8 +41,7 @@ void domi__consul_thread_stop(struct domi__consul_thread *thread);
 void domi__consul_thread_ask(struct domi__consul_thread *thread,
                              struct domi__consul_transfer *transfer);
 
-/* The transfer is freed, now or later; its parse is not running any more when
-   this returns, and never will. */
+/* The transfer is freed, now or later; nobody hears of it any more. */
 void domi__consul_thread_cancel(struct domi__consul_thread *thread,
                                 struct domi__consul_transfer *transfer);
 

@@ -368,8 +368,7 @@ void domi__consul_transfer_parse(struct domi__consul_transfer *transfer)
     const struct domi__consul_request *request = &transfer->request;
     char why[DOMI__CONSUL_ERROR_SIZE] = "";
 
-    transfer->reply.parsed =
-        request->parse(transfer->json, request->parse_arg, why, sizeof(why));
+    transfer->reply.parsed = request->parse(transfer->json, why, sizeof(why));
     if (why[0]) {
         domi__consul_transfer_fail(transfer, why);
     }

@@ -17,6 +17,7 @@ static int make_placement(struct domi_gateway *gateway)
         .choose = given->choose,
         .choose_user = given->user,
         .full_percent = given->full_percent,
+        .zone_groups = given->zone_groups,
         .wait_ms = given->link_open_ms < PLACE_MS ? given->link_open_ms
                                                   : PLACE_MS,
     };

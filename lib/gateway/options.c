@@ -105,6 +105,7 @@ int domi__gateway_options_init(struct domi_gateway *gateway,
     default_number(&options->link_open_ms, 5000);
     default_number(&options->targets, 256);
     default_number(&options->full_percent, 90);
+    default_number(&options->zone_groups, 1024 * 1024);
     default_number(&options->sessions_per_address, 500);
     default_number(&options->handshakes_per_address, 100);
     default_size(&options->send_total, 256 * 1024 * 1024);

@@ -50,6 +50,7 @@ struct domi__http_request {
     const char *path; /* decoded once, without the query; begins with '/' */
     bool has_body;    /* one was there, and has been read and thrown away */
     bool keep_alive;  /* the peer wants to ask more on this connection */
+    bool is_old;      /* of HTTP/1.0 */
     /* NULL where the header was not sent; repeated ones joined by ", ". */
     const char *headers[DOMI__HTTP_HEADER_COUNT];
 };
@@ -68,11 +69,11 @@ void domi__http_parser_free(struct domi__http_parser *parser);
  * answer the connection must be closed, for nobody knows where the next one
  * would begin. Bodies are thrown away. Trailers are ignored.
  *
- * 400: not HTTP, a bad or missing Host, both or two lengths, a path with a
- * NUL, "." or "..", a backslash or an encoded slash, a target that is not a
- * path; 405: a method other than GET, HEAD and POST; 413, 414, 431: a limit
- * above; 417: Expect; 501: a transfer encoding other than chunked; 505: a
- * version other than 1.0 and 1.1.
+ * 400: not HTTP, a folded line, a bad or missing Host, both or two lengths, a
+ * path with a NUL, "." or "..", a backslash or an encoded slash, a target that
+ * is not a path; 405: a method other than GET, HEAD and POST; 413, 414, 431: a
+ * limit above; 417: Expect; 501: a transfer encoding other than chunked; 505:
+ * a version other than 1.0 and 1.1.
  */
 int domi__http_parser_feed(struct domi__http_parser *parser, const char *bytes,
                            size_t size, size_t *taken);
@@ -100,7 +101,8 @@ struct domi__http_origins {
 /*
  * Whether this request may become a WebSocket: 0, or the status to refuse it
  * with: 400; 403 when its Origin is not allowed; 405 when it is not a GET; 426
- * when it is no upgrade at all or of another version. Pure.
+ * when it is no upgrade at all or of another version, or HTTP/1.0, which knows
+ * none. Pure.
  */
 int domi__http_upgrade_check(const struct domi__http_request *request,
                              const struct domi__http_origins *origins);

@@ -22,6 +22,7 @@ struct domi__http_parser {
     enum { START, HEAD, BODY, WHOLE, REFUSED } state;
     int status;         /* of the refusal */
     size_t head;        /* bytes of the head so far */
+    bool at_line;       /* the last of them ended a line */
     size_t body;        /* bytes of the body so far, as sent */
     size_t target_size;
     size_t field_size;  /* of the name so far; FIELD_SIZE: too long */
@@ -120,6 +121,9 @@ static int on_field_complete(llhttp_t *llhttp)
     struct domi__http_parser *parser = parser_of(llhttp);
     int header = parser->state == HEAD ? find_header(parser) : -1;
 
+    if (parser->field_size == 0) {
+        return refuse(parser, 400);
+    }
     parser->field_size = 0;
     parser->header = header;
     parser->value_size = 0;
@@ -236,6 +240,7 @@ static int on_head(llhttp_t *llhttp)
     parser->request.has_body =
         (llhttp->flags & F_CHUNKED) || llhttp->content_length > 0;
     parser->request.keep_alive = llhttp_should_keep_alive(llhttp);
+    parser->request.is_old = llhttp->http_minor == 0;
     parser->state = BODY;
     return HPE_PAUSED; /* so that the bytes of the head can be told */
 }
@@ -280,6 +285,7 @@ static void begin(struct domi__http_parser *parser)
     memset(&parser->request, 0, sizeof(parser->request));
     parser->state = HEAD;
     parser->head = 0;
+    parser->at_line = false;
     parser->body = 0;
     parser->target_size = 0;
     parser->field_size = 0;
@@ -292,6 +298,20 @@ static int status_of(llhttp_errno_t error)
                                                                           : 400;
 }
 
+/* Whether a line of the head begins with a blank: that would go on with the
+   line before it, as HTTP once allowed, and llhttp still does. */
+static bool is_folded(struct domi__http_parser *parser, const char *bytes,
+                      size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (parser->at_line && (bytes[i] == ' ' || bytes[i] == '\t')) {
+            return true;
+        }
+        parser->at_line = bytes[i] == '\n';
+    }
+    return false;
+}
+
 /* Runs llhttp over bytes that break no limit; returns how many it took. */
 static size_t execute(struct domi__http_parser *parser, const char *bytes,
                       size_t size)
@@ -299,9 +319,16 @@ static size_t execute(struct domi__http_parser *parser, const char *bytes,
     llhttp_t *llhttp = &parser->llhttp;
     bool in_head = parser->state == HEAD;
     llhttp_errno_t error = llhttp_execute(llhttp, bytes, size);
+    bool is_whole_head = in_head && parser->state == BODY;
 
-    if (in_head && parser->state == BODY) {
+    if (is_whole_head) {
         size = (size_t)(llhttp_get_error_pos(llhttp) - bytes);
+    }
+    if (in_head && is_folded(parser, bytes, size)) {
+        refuse(parser, 400);
+        return size;
+    }
+    if (is_whole_head) {
         llhttp_resume(llhttp);
         /* Without a body the request is whole already. */
         error = llhttp_execute(llhttp, bytes + size, 0);

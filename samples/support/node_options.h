@@ -41,6 +41,16 @@ struct node_options {
     const char *come_back;
     int full_percent;
 
+    int sessions;
+    int sessions_per_address;
+    int handshakes_per_address;
+    int limit_loopback;
+    int frame_rate;
+    int byte_rate;
+    int delivery_rate;
+    int join_rate;
+    int groups;
+
     struct domi_consul_options consul;
     int listed; /* zones in the list */
     struct domi_registry *registry;

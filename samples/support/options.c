@@ -11,7 +11,7 @@
 
 #include "domi/domi.h"
 
-enum { ROWS_MAX = 40, HELP = ROWS_MAX };
+enum { ROWS_MAX = 64, HELP = ROWS_MAX, WIDTH = 79 };
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -138,18 +138,28 @@ int options_split_address(const char *text, char *host, int size, int *port)
 
 /* ---- the whole line ------------------------------------------------------ */
 
-/* The options that are taken for other programs' sake, five in a line. */
+/* The options that are taken for other programs' sake. */
 static void print_idle(const struct option_row *rows)
 {
-    int count = 0;
+    size_t column = 0;
 
     for (; rows->name; rows++) {
-        if (!rows->help) {
-            printf(count == 0 ? "\nTaken, but without a meaning here:" : "");
-            printf(count++ % 5 == 0 ? "\n  --%s" : " --%s", rows->name);
+        size_t size = strlen(" --") + strlen(rows->name);
+
+        if (rows->help) {
+            continue;
         }
+        if (column == 0) {
+            printf("\nTaken, but without a meaning here:");
+        }
+        if (column == 0 || column + size >= WIDTH) {
+            printf("\n ");
+            column = 1;
+        }
+        printf(" --%s", rows->name);
+        column += size;
     }
-    if (count > 0) {
+    if (column > 0) {
         printf("\n");
     }
 }

@@ -2,28 +2,61 @@
 /* Lines for the operator. */
 #include "support/report.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "domi/domi.h"
 
-void report_log(enum domi_log_level level, const char *line, void *user)
+/* A pipe that is ready takes as much as a line has at once. */
+static int would_block(void)
+{
+    struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&standard_error, 1, 0) == 0;
+}
+
+static void write_line(enum domi_log_level level, const char *line)
 {
     struct timeval now;
     struct tm utc;
     char time[32];
 
-    (void)user;
-    if (level == DOMI_LOG_DEBUG) {
-        return;
-    }
     gettimeofday(&now, NULL);
     gmtime_r(&now.tv_sec, &utc);
     strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &utc);
     fprintf(stderr, "%s.%03dZ %s: %s\n", time, (int)(now.tv_usec / 1000),
             domi_log_level_name(level), line);
+}
+
+/* The loop must not wait for whoever reads the log. */
+void report_log(enum domi_log_level level, const char *line, void *user)
+{
+    static unsigned long dropped;
+    char text[80];
+
+    (void)user;
+    if (level == DOMI_LOG_DEBUG) {
+        return;
+    }
+    if (would_block()) {
+        dropped++;
+        return;
+    }
+    if (dropped > 0) {
+        snprintf(text, sizeof(text), "%lu lines were dropped: nobody read them",
+                 dropped);
+        dropped = 0;
+        write_line(DOMI_LOG_WARNING, text);
+        if (would_block()) {
+            dropped++;
+            return;
+        }
+    }
+    write_line(level, line);
 }
 
 static void print_address(const char *name, const char *host, int port)

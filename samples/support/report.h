@@ -6,7 +6,8 @@
 #include "domi/log.h"
 
 /* A domi_log_fn: a line on standard error, with the time and the level. Lines
-   of DOMI_LOG_DEBUG are passed over. */
+   of DOMI_LOG_DEBUG are passed over. Never waits: lines that nobody reads are
+   dropped, and counted in the next one. On one thread. */
 void report_log(enum domi_log_level level, const char *line, void *user);
 
 /* The one line on standard output: the node listens. A port of 0 is left

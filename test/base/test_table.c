@@ -161,6 +161,30 @@ static void never_fills_more_than_three_quarters(void **state)
     domi__table_fini(&table);
 }
 
+/* Ids that agree in all the bits that a table without a key would look at. */
+static void chosen_ids_do_not_collide(void **state)
+{
+    enum { CHOSEN = 20000 };
+    struct domi__hash_key random;
+    struct domi__table table;
+    size_t run = 0;
+    size_t longest = 0;
+
+    (void)state;
+    assert_int_equal(domi__hash_key_init(&random), 0);
+    domi__table_init(&table, random);
+    for (uint64_t i = 1; i <= CHOSEN; i++) {
+        assert_int_equal(domi__table_set(&table, i << 32, &table), 0);
+    }
+    for (size_t i = 0; i < table.size; i++) {
+        run = table.slots[i].value ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    /* As long as chance makes it at three quarters full, and not thousands. */
+    assert_in_range(longest, 1, 1000);
+    domi__table_fini(&table);
+}
+
 static void gives_memory_back_when_it_is_sparse(void **state)
 {
     struct domi__table table;
@@ -191,6 +215,7 @@ int main(void)
         cmocka_unit_test(replaces_a_value),
         cmocka_unit_test(holds_what_a_plain_array_holds),
         cmocka_unit_test(never_fills_more_than_three_quarters),
+        cmocka_unit_test(chosen_ids_do_not_collide),
         cmocka_unit_test(gives_memory_back_when_it_is_sparse),
     };
 

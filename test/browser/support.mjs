@@ -34,6 +34,13 @@ export function useBrowser() {
     after(() => browser?.close());
 }
 
+/** A browser's context of its own, until the test ends. */
+export async function useContext(t) {
+    const context = await browser.newContext({ viewport: DESKTOP });
+    t.after(() => context.close());
+    return context;
+}
+
 /** What a promise gives; fails with `what` if that takes too long. */
 export async function within(promise, what) {
     let timer;
@@ -82,6 +89,7 @@ export async function startProgram(t, variable, args) {
     child.stdout.resume();
     return { kill, pause: () => child.kill('SIGSTOP'),
         resume: () => child.kill('SIGCONT'),
+        stop: () => child.kill('SIGTERM'),
         id: Number(id), tcpPort: Number(tcpPort), httpPort: Number(httpPort),
         address: tcp, tcp: `tcp://${tcp}`, page: `http://${http}/` };
 }

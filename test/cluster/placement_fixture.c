@@ -437,8 +437,8 @@ static void on_down(void *user, struct domi__link *link,
 {
     struct asker *asker = user;
 
-    (void)reason;
     asker->down++;
+    asker->reason = reason;
     domi__placement_link_down(asker->placement, link);
 }
 
@@ -508,6 +508,7 @@ struct asker *asker_open(struct cluster *cluster, unsigned number)
         .choose_user = cluster,
         .full_percent = 90,
         .wait_ms = 3000,
+        .zone_groups = GROUPS_MAX - 1,
     };
 
     asker->cluster = cluster;

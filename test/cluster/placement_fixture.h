@@ -61,6 +61,7 @@ struct asker {
     struct domi__links *links;
     struct domi__placement *placement;
     unsigned up, down, failed;
+    enum domi_reason reason; /* of the last link that was lost */
     bool closed;
 };
 

@@ -67,6 +67,29 @@ static void finds_at_once_a_group_that_was_announced(void **state)
     cluster_close(&cluster);
 }
 
+/* It would fill the gateway's memory. */
+static void cuts_a_zone_that_tells_of_too_many_groups(void **state)
+{
+    struct cluster cluster;
+    struct asker *asker;
+
+    (void)state;
+    open_zones(&cluster, 1);
+    asker = asker_open(&cluster, 0);
+    asker_find(asker, 1);
+    while (cluster.zones[0].group_count < GROUPS_MAX - 1) {
+        played_add_group(&cluster.zones[0],
+                         10 + cluster.zones[0].group_count);
+    }
+    cluster_settle(&cluster);
+    assert_int_equal(asker->down, 0);
+    played_add_group(&cluster.zones[0], 9);
+    UNTIL(&cluster.net, asker->down == 1);
+    assert_int_equal(asker->reason, DOMI_REASON_TOO_MANY);
+    cluster.heard = cluster.sent; /* what was on its way is lost */
+    cluster_close(&cluster);
+}
+
 static void finds_no_group_that_was_closed(void **state)
 {
     struct cluster cluster;
@@ -1010,6 +1033,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_a_group_that_a_zone_has),
         cmocka_unit_test(finds_at_once_a_group_that_was_announced),
+        cmocka_unit_test(cuts_a_zone_that_tells_of_too_many_groups),
         cmocka_unit_test(finds_no_group_that_was_closed),
         cmocka_unit_test(waits_for_what_all_zones_have),
         cmocka_unit_test(goes_on_without_a_list_that_does_not_end),

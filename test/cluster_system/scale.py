@@ -3,12 +3,13 @@
 """Many nodes in one real Consul: what they cost a gateway, and how soon it
 knows what has changed. Prints one Markdown table.
 
-    test/cluster_system/scale [--nodes N] [--seconds N]
+    test/cluster_system/scale [--nodes N] [--seconds N] [--flap N]
 
 Most of the nodes are entries in Consul whose links and health checks one small
 program answers; two of them are real chat-rooms, where people talk all the
 time, so that a gateway that is held up shows in how long their messages take.
-What the registry tells, and when, a program beside the gateway writes down.
+What the registry tells, and when, a program beside the gateway writes down;
+another measures how long the gateway's loop lets a user wait.
 Beside each figure stands the one that was measured with Consul alone, at 1,023
 nodes: what a watcher cannot be better than, or was expected to be.
 """
@@ -93,6 +94,27 @@ class Watch:
         self.process.stdout.close()
 
 
+class Pulse:
+    """How long a gateway's loop lets a user wait."""
+
+    def __init__(self, port):
+        self.process = subprocess.Popen(
+            [sys.executable,
+             os.path.join(os.path.dirname(__file__), 'pulse.py'), str(port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def take(self):
+        """Since it was taken last: the 99th percentile, the longest, and how
+        late the program was itself."""
+        print(file=self.process.stdin, flush=True)
+        return [float(word) for word in
+                self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 def cpu(pid):
     """Seconds of processor time that a process has used."""
     with open(f'/proc/{pid}/stat', encoding='ascii') as file:
@@ -106,6 +128,19 @@ def memory(pid):
         return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
+def peak_memory(pid):
+    """The most that it ever had."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        for line in file:
+            if line.startswith('VmHWM:'):
+                return int(line.split()[1]) * 1024
+    raise AssertionError('the kernel tells no VmHWM')
+
+
+def descriptors(pid):
+    return len(os.listdir(f'/proc/{pid}/fd'))
+
+
 class Scale:
     """A Consul full of nodes, a gateway, two rooms, and what is asked of them.
     `test` starts programs and ends them; figures are seconds, bytes, and
@@ -113,10 +148,11 @@ class Scale:
 
     REAL = 3  # programs among the nodes
 
-    def __init__(self, test, nodes, seconds):
+    def __init__(self, test, nodes, seconds, flap):
         self.test = test
         self.nodes = nodes
         self.seconds = seconds
+        self.flap = flap
         self.figures = {}
 
     def run(self):
@@ -133,7 +169,9 @@ class Scale:
         self.measure_rest()
         self.measure_burst('death', 503)
         self.measure_burst('return', 200)
+        self.measure_flapping()
         self.measure_one_death()
+        self.figures['peak memory'] = peak_memory(self.gateway)
         return self.figures
 
     def register(self):
@@ -166,13 +204,18 @@ class Scale:
         self.test.newcomers(rate=10)
         self.test.talk_on(min(5, self.seconds))
         self.figures['memory'] = memory(self.gateway)
+        self.figures['descriptors'] = descriptors(self.gateway)
         self.figures['cpu'] = self.share_of_core(self.gateway)
         self.figures['agent cpu'] = self.share_of_core(
             self.agent.process.pid)
 
+    def changing(self):
+        """All of the many but a few."""
+        return self.ids[:-max(1, len(self.ids) // 50)]
+
     def measure_burst(self, name, status):
         """All but a few change their health at once."""
-        changing = self.ids[:-max(1, len(self.ids) // 50)]
+        changing = self.changing()
         wanted = self.nodes - 1 - (len(changing) if status != 200 else 0)
         used, begin = cpu(self.gateway), time.monotonic()
         first = len(self.watch.snapshots)
@@ -184,6 +227,29 @@ class Scale:
         self.test.talk_on(1)
         self.figures[name + ' cpu'] = cpu(self.gateway) - used
         self.figures[name + ' snapshots'] = len(self.watch.snapshots) - first
+
+    def measure_flapping(self):
+        """All but a few change their health each second; the first of them is
+        a change to ill, the last one to well."""
+        pulse = self.test.keep(Pulse(self.test.gateways[0].tcp))
+        self.test.talk_on(1)
+        pulse.take()
+        held = descriptors(self.gateway), memory(self.gateway)
+        used, begin = cpu(self.gateway), time.monotonic()
+        first = len(self.watch.snapshots)
+        for second in range(2 * (self.flap // 2)):
+            for number in self.changing():
+                self.many.set('health', number, 1, 200 if second % 2 else 503)
+            self.test.talk_on(max(0, begin + second + 1 - time.monotonic()))
+        (self.figures['flap lag'], self.figures['flap worst lag'],
+         self.figures['own lag']) = pulse.take()
+        self.figures['flap cpu'] = ((cpu(self.gateway) - used)
+                                    / (time.monotonic() - begin))
+        self.figures['flap snapshots'] = len(self.watch.snapshots) - first
+        self.watch.wait(self.healthy_rooms(self.nodes - 1),
+                        'all nodes to settle')
+        self.figures['flap descriptors'] = descriptors(self.gateway) - held[0]
+        self.figures['flap memory'] = memory(self.gateway) - held[1]
 
     def measure_one_death(self):
         """Of a room among the many: when its users are told, and when the
@@ -211,6 +277,8 @@ ROWS = [
     ('memory alone', 'gateway: memory, without the many', 'MB', '-'),
     ('memory', 'gateway: memory, with all nodes and links', 'MB',
      '10 MB for the JSON tree alone'),
+    ('peak memory', 'gateway: memory, the most of all', 'MB', '-'),
+    ('descriptors', 'gateway: descriptors, with all nodes and links', '', '-'),
     ('cpu alone', 'gateway: CPU, without the many', '%', '-'),
     ('cpu', 'gateway: CPU, with all nodes and links', '%', '-'),
     ('agent cpu', 'agent: CPU, one health check a second each', '%',
@@ -227,6 +295,13 @@ ROWS = [
     ('return', 'nearly all healthy again: until trusted, 3 s of it on'
      ' purpose', 's', '-'),
     ('return cpu', 'the same: CPU time of the gateway', 's', '-'),
+    ('flap cpu', 'nearly all change each second: CPU of the gateway', '%', '-'),
+    ('flap lag', 'the same: a heartbeat at the gateway, p99', 'ms', '-'),
+    ('flap worst lag', 'the same: the slowest', 'ms', '-'),
+    ('own lag', 'the same: what the stand was late itself, p99', 'ms', '-'),
+    ('flap snapshots', 'the same: times that the registry told', '', '-'),
+    ('flap memory', 'the same: memory that is not given back', 'MB', '-'),
+    ('flap descriptors', 'the same: descriptors that are left', '', '-'),
     ('p99', 'bystanders\' messages meanwhile, p99', 'ms', '-'),
     ('worst', 'bystanders\' messages meanwhile, the slowest', 'ms', '-'),
     ('faults', 'bystanders\' messages lost, repeated, disordered', '', '-'),
@@ -262,13 +337,18 @@ def main():
     parser.add_argument('--nodes', type=int, default=NODES)
     parser.add_argument('--seconds', type=float, default=10,
                         help='of each measurement of CPU; %(default)s')
+    parser.add_argument('--flap', type=int, default=300,
+                        help='seconds in which health changes all the time; '
+                        '%(default)s')
     options = parser.parse_args()
+    if options.flap < 2:
+        parser.error('--flap is at least 2')
     if not 10 <= options.nodes <= NODES:
         parser.error(f'--nodes is from 10 to {NODES}')
     by_hand = ByHand()
     by_hand.setUp()
     try:
-        scale = Scale(by_hand, options.nodes, options.seconds)
+        scale = Scale(by_hand, options.nodes, options.seconds, options.flap)
         figures = scale.run()
     finally:
         by_hand.doCleanups()

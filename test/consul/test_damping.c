@@ -305,7 +305,7 @@ static void nodes_that_flap_each_second_stay_suspect(void **state)
     domi__consul_belief_fini(&fixture.belief);
 }
 
-static void a_node_that_comes_back_is_suspect_until_it_has_settled(void **state)
+static void one_that_comes_back_is_suspect_until_it_has_settled(void **state)
 {
     struct fixture fixture;
 
@@ -416,8 +416,7 @@ int main(void)
         cmocka_unit_test(an_unhealthy_node_is_suspect_until_it_has_settled),
         cmocka_unit_test(an_answer_settles_as_time_does),
         cmocka_unit_test(nodes_that_flap_each_second_stay_suspect),
-        cmocka_unit_test(
-            a_node_that_comes_back_is_suspect_until_it_has_settled),
+        cmocka_unit_test(one_that_comes_back_is_suspect_until_it_has_settled),
         cmocka_unit_test(a_node_that_is_new_is_trusted_at_once),
         cmocka_unit_test(nodes_that_come_and_go_each_second_stay_suspect),
         cmocka_unit_test(a_node_of_another_id_does_not_inherit_the_suspicion),

@@ -36,7 +36,7 @@ static struct domi__consul_entries *read_text(const char *text)
     struct domi__consul_entries *entries;
 
     assert_non_null(json);
-    entries = domi__consul_entries_read(json, NULL, error, sizeof(error));
+    entries = domi__consul_entries_read(json, error, sizeof(error));
     cJSON_Delete(json);
     if (!entries) {
         fail_msg("%s: %s", text, error);
@@ -361,7 +361,7 @@ static void what_is_no_list_is_an_error(void **state)
         cJSON *json = cJSON_Parse(rows[i]);
         char error[64] = "";
 
-        assert_null(domi__consul_entries_read(json, NULL, error,
+        assert_null(domi__consul_entries_read(json, error,
                                               sizeof(error)));
         assert_string_equal(error, "the answer is no list of instances");
         cJSON_Delete(json);
@@ -378,7 +378,7 @@ static void counts_the_faults_that_are_too_many_to_name(void **state)
     for (int i = 0; i < 1000; i++) {
         cJSON_AddItemToArray(json, cJSON_CreateObject());
     }
-    entries = domi__consul_entries_read(json, NULL, error, sizeof(error));
+    entries = domi__consul_entries_read(json, error, sizeof(error));
     assert_non_null(entries);
     assert_int_equal(entries->count, 0);
     assert_int_equal(entries->fault_count, DOMI__CONSUL_FAULTS);
@@ -445,7 +445,7 @@ static void reads_as_many_as_there_can_be(void **state)
     clock_gettime(CLOCK_MONOTONIC, &times[0]);
     json = cJSON_Parse(text);
     clock_gettime(CLOCK_MONOTONIC, &times[1]);
-    entries = domi__consul_entries_read(json, NULL, error, sizeof(error));
+    entries = domi__consul_entries_read(json, error, sizeof(error));
     clock_gettime(CLOCK_MONOTONIC, &times[2]);
     assert_non_null(entries);
     assert_int_equal(entries->count, 1023);

@@ -59,7 +59,7 @@ static void read_entries(const cJSON *json)
 {
     char error[64] = "";
     struct domi__consul_entries *entries =
-        domi__consul_entries_read(json, NULL, error, sizeof(error));
+        domi__consul_entries_read(json, error, sizeof(error));
 
     CHECK(entries || error[0]);
     shortage_in = 0;

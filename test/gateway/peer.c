@@ -283,6 +283,7 @@ struct zone *zone_open(struct net *net, bool knows_hello)
     assert_non_null(zone);
     zone->net = net;
     zone->knows_hello = knows_hello;
+    zone->features = DOMI__FEATURE_GROUPS;
     zone->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(zone->fd >= 0);
     uv_ip4_addr("127.0.0.1", 0, &address);
@@ -329,7 +330,7 @@ static void shake_hands(struct peer *peer)
 /* The first frame on a link is the gateway's hello. */
 static void greet(struct peer *peer)
 {
-    uint8_t answer[16] = {DOMI__HELLO_VERSION, 0, 0, 0, DOMI__FEATURE_GROUPS};
+    uint8_t answer[16] = {DOMI__HELLO_VERSION, 0, 0, 0, peer->zone->features};
     struct domi_frame frame;
 
     if (!peer->shook || peer->greeted || !take(peer, &frame)) {

@@ -69,6 +69,7 @@ struct zone {
     int port;
     bool by_hand;      /* the test does even the handshake */
     bool knows_hello;  /* domi's, not the recorded form */
+    uint8_t features;  /* in its answer to hello; GROUPS */
     bool down;         /* whoever comes is cut */
     uint64_t next_id;  /* for the next link */
     unsigned dialled;  /* connections that came */

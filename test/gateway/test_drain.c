@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Draining: who may come, who is sent away, and when it is over. */
-#include "hand.h"
+#include "../cluster/hand.h"
 #include "world.h"
 
 #include <errno.h>

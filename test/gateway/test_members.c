@@ -226,6 +226,33 @@ static void loses_a_zone_that_sends_what_zones_may_not(void **state)
     }
 }
 
+#define LIST 120000u /* ids; nearly as long as a frame may be */
+
+/* Each is taken back, and the users who are there go on. */
+static void a_list_of_strangers_harms_nobody(void **state)
+{
+    struct members m;
+    uint8_t *ids = malloc(LIST * 8);
+    uint8_t group[8];
+
+    (void)state;
+    assert_non_null(ids);
+    for (uint32_t i = 0; i < LIST; i++) {
+        domi_put_u64(ids + (size_t)i * 8, 1000 + i);
+    }
+    members_open(&m);
+    joined(&m, GROUP, m.a.id);
+    domi_put_u64(group, GROUP);
+    peer_send_frame(m.zone->link, DOMI__FRAME_JOINED, ids, LIST * 8, group, 8);
+    for (uint32_t i = 0; i < LIST; i++) {
+        zone_expect_leave(m.zone, 1000 + i, GROUP);
+    }
+    zone_broadcast(m.zone, GROUP, "still here");
+    user_expect_text(&m.a, "still here");
+    world_close(&m.world);
+    free(ids);
+}
+
 static void tells_who_is_kicked(void **state)
 {
     struct members m;
@@ -277,6 +304,23 @@ static void tells_all_that_the_group_is_closed(void **state)
     joined(&m, GROUP, m.a.id);
     zone_broadcast(m.zone, GROUP, "anew");
     user_expect_text(&m.a, "anew");
+    world_close(&m.world);
+}
+
+static void tells_that_the_zone_has_too_many_groups(void **state)
+{
+    struct members m;
+    uint8_t extend[10];
+
+    (void)state;
+    members_open(&m);
+    put_ids(extend, 1, (uint64_t)GROUP);
+    domi_put_u16(extend + 8, DOMI_REASON_TOO_MANY);
+    peer_send_frame(m.zone->link, DOMI__FRAME_GROUP_CLOSED, NULL, 0, extend,
+                    10);
+    user_expect_notice(&m.a, DOMI_NOTICE_LEFT, DOMI_REASON_TOO_MANY,
+                       &m.place.target);
+    assert_int_equal(m.world.detach_reason, DOMI_REASON_TOO_MANY);
     world_close(&m.world);
 }
 
@@ -488,8 +532,10 @@ int main(void)
         cmocka_unit_test(attaches_to_another_group_of_the_zone),
         cmocka_unit_test(keeps_zones_from_users_of_others),
         cmocka_unit_test(loses_a_zone_that_sends_what_zones_may_not),
+        cmocka_unit_test(a_list_of_strangers_harms_nobody),
         cmocka_unit_test(tells_who_is_kicked),
         cmocka_unit_test(tells_all_that_the_group_is_closed),
+        cmocka_unit_test(tells_that_the_zone_has_too_many_groups),
         cmocka_unit_test(tells_the_zone_once_who_is_gone),
         cmocka_unit_test(tells_a_recorded_zone_of_each_group),
         cmocka_unit_test(limits_a_sessions_targets),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a gateway does when its registry answers late, refuses, or gives
    another id. */
-#include "hand.h"
+#include "../cluster/hand.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -249,6 +249,39 @@ static void new_sessions_have_the_new_id_and_none_comes_twice(void **state)
     world_close(&j.world);
 }
 
+/* The zone hears of both ids, so that it knows the users of before. */
+static void zones_are_told_each_id(void **state)
+{
+    struct joining j;
+    struct zone *zone;
+    struct user user;
+    struct place place;
+    uint8_t ids[24];
+
+    (void)state;
+    set_up_joining(&j);
+    zone = world_zone(&j.world, true);
+    zone->features = DOMI__FEATURE_GROUPS | DOMI__FEATURE_NODES;
+    world_start(&j.world);
+    user = user_connect(&j.world);
+    place = user_join(&user, 0, 666);
+    hand_set_id(&j.hand, 9);
+    put_ids(ids, 2, (uint64_t)j.hand.id, (uint64_t)9);
+    peer_expect_frame(zone->link, DOMI__FRAME_NODES, ids, 16, NULL, 0);
+    hand_set_id(&j.hand, -1);
+    hand_set_id(&j.hand, 1022);
+    put_ids(ids, 3, (uint64_t)j.hand.id, (uint64_t)9, (uint64_t)1022);
+    peer_expect_frame(zone->link, DOMI__FRAME_NODES, ids, 24, NULL, 0);
+    /* And once more on a new link. */
+    zone_stop(zone);
+    user_expect_notice(&user, DOMI_NOTICE_ZONE_LOST, DOMI_REASON_ZONE_LOST,
+                       &place.target);
+    zone_restart(zone);
+    zone_wait(zone);
+    peer_expect_frame(zone->link, DOMI__FRAME_NODES, ids, 24, NULL, 0);
+    world_close(&j.world);
+}
+
 /* ---- options ------------------------------------------------------------- */
 
 static void check_told(const char *host, const char *advertise,
@@ -329,6 +362,10 @@ static void options_of_the_cluster_are_checked(void **state)
                   "option full_percent");
     check_refused((struct domi_gateway_options){.admin_token = ""},
                   "option admin_token");
+    check_refused((struct domi_gateway_options){.cluster_key = "too short"},
+                  "option cluster_key");
+    check_refused((struct domi_gateway_options){.cluster_key_old = text},
+                  "option cluster_key_old");
     check_refused((struct domi_gateway_options){.advertise = "0.0.0.0"},
                   "option advertise");
     check_refused((struct domi_gateway_options){.advertise = "host.example"},
@@ -348,6 +385,7 @@ int main(void)
         cmocka_unit_test(tells_its_registry_of_a_drain_that_came_first),
         cmocka_unit_test(without_an_id_it_keeps_its_users_and_takes_no_more),
         cmocka_unit_test(new_sessions_have_the_new_id_and_none_comes_twice),
+        cmocka_unit_test(zones_are_told_each_id),
         cmocka_unit_test(others_are_told_the_advertised_address),
         cmocka_unit_test(others_are_never_told_an_address_of_all),
         cmocka_unit_test(options_of_the_cluster_are_checked),

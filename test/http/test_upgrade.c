@@ -67,6 +67,15 @@ static void answers_426_to_other_requests(void **state)
     assert_int_equal(with(DOMI__HTTP_WEBSOCKET_VERSION, "8"), 426);
 }
 
+static void answers_426_to_http_1_0(void **state)
+{
+    struct domi__http_request request = good();
+
+    (void)state;
+    request.is_old = true;
+    assert_int_equal(domi__http_upgrade_check(&request, &same_host), 426);
+}
+
 static void wants_a_key_of_16_bytes(void **state)
 {
     (void)state;
@@ -163,6 +172,7 @@ int main(void)
         cmocka_unit_test(takes_a_proper_upgrade),
         cmocka_unit_test(wants_get_without_a_body),
         cmocka_unit_test(answers_426_to_other_requests),
+        cmocka_unit_test(answers_426_to_http_1_0),
         cmocka_unit_test(wants_a_key_of_16_bytes),
         cmocka_unit_test(lets_only_pages_of_the_same_host_in),
         cmocka_unit_test(answers_with_the_digest_of_the_key),

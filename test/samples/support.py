@@ -62,13 +62,13 @@ class Program:
     """A sample that runs. Its output is kept, line by line."""
 
     def __init__(self, name, *options, stdin=subprocess.DEVNULL, path=None,
-                 variables=None):
+                 variables=None, errors=None):
         path = path or os.path.join(os.environ['DOMI_SAMPLES'], name)
         self.errors = tempfile.TemporaryFile()
         self.lines = []
         self.process = subprocess.Popen(
             [path, *options], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, bufsize=1,
+            stderr=errors or self.errors, text=True, bufsize=1,
             env=environment(**(variables or {})))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -149,7 +149,7 @@ class Connection:
         until = time.monotonic() + seconds
         while len(self.pending) < size:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not self.is_readable(left):
                 raise AssertionError(f'{size} bytes did not come, only '
                                      f'{self.pending[-64:].hex()}')
             try:
@@ -163,6 +163,12 @@ class Connection:
             return self.pending[:size]
         data, self.pending = self.pending[:size], self.pending[size:]
         return data
+
+    def is_readable(self, seconds):
+        # Not by select, which cannot watch descriptors above 1,023.
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def closed(self, seconds=DEADLINE):
         """Waits for the end and returns what came before it."""

@@ -131,6 +131,29 @@ class Hostile(support.TestCase):
             self.assertEqual(connection.closed(5), b'')
         self.assert_all_is_well()
 
+    def test_a_magic_in_pieces_is_one(self):
+        for cut in 1, 2, 3:
+            connection = self.connect(self.gateway, Connection)
+            connection.send(MAGIC[:cut])
+            self.assert_they_chat(self.users[0])
+            connection.send(MAGIC[cut:] + frame(support.HEARTBEAT))
+            connection.receive(8)
+            self.assertEqual(connection.receive(8), frame(support.HEARTBEAT))
+        self.assert_all_is_well()
+
+    def test_a_browsers_frame_of_former_limits_passes(self):
+        browser = self.connect(self.gateway, Browser)
+        browser.send(MAGIC)
+        browser.send(frame(support.JOIN))
+        target = browser.receive()[8:24]
+        for size in 2015, 2025, 4096:
+            browser.send(frame(TO_ZONE, b'q' * size,
+                               target + struct.pack('<H', MESSAGE)))
+            for user in self.users:
+                self.assertEqual(user.heard(), b'q' * size)
+            self.assertEqual(browser.receive(), frame(MESSAGE, b'q' * size))
+        self.assert_all_is_well()
+
     def test_those_who_say_nothing_are_closed(self):
         begin = time.monotonic()
         silent = self.connect(self.gateway, Connection)

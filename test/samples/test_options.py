@@ -29,17 +29,20 @@ class Options(support.TestCase):
         common = ('--host', '--tcp-port', '--http-port', '--name',
                   '--version', '--id', '--admin-token', '--drain-rate',
                   '--help')
-        users = ('--web', '--origin', '--come-back')
+        users = ('--web', '--origin', '--come-back', '--sessions',
+                 '--sessions-per-address', '--handshakes-per-address',
+                 '--limit-loopback', '--frame-rate', '--byte-rate',
+                 '--delivery-rate', '--join-rate')
         cluster = ('--zone', '--consul', '--advertise', '--check-interval',
                    '--damp', '--settle', '--claim-ttl', '--id-prefix',
                    '--lost-id', '--cluster-key-file',
                    '--cluster-key-old-file')
         for name, more, idle in (
-                (SERVERS[0], users + ('--workers',),
+                (SERVERS[0], users + ('--workers', '--groups'),
                  cluster + ('--full-percent',)),
                 (SERVERS[1], users + cluster + ('--full-percent',),
-                 ('--workers',)),
-                (SERVERS[2], cluster + ('--workers',),
+                 ('--workers', '--groups')),
+                (SERVERS[2], cluster + ('--workers', '--groups'),
                  users + ('--full-percent',))):
             result = self.run_program(name, '--help')
             self.assertEqual(result.returncode, 0)

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "../cluster/hand.h"
 #include "domi/err.h"
 #include "frame/frame.h"
-#include "scripted.h"
 #include "zone/state.h"
 
 #define BLOCKING 62
 
 struct scene {
     struct fixture fixture;
-    struct scripted registry;
+    struct hand registry;
     struct peer peer;
     unsigned drained; /* calls of on_drained */
     atomic_bool go;   /* blocked handlers wait for it */
@@ -54,7 +54,8 @@ static int set_up(void **state)
     struct scene *scene = calloc(1, sizeof(*scene));
 
     assert_non_null(scene);
-    scripted_init(&scene->registry);
+    hand_open(&scene->registry, NULL);
+    scene->registry.answers = false;
     *state = scene;
     return 0;
 }
@@ -82,7 +83,7 @@ static void start(struct scene *scene, const struct domi_zone_options *options,
     fixture_init(&scene->fixture, options);
     assert_int_equal(domi_zone_drain(scene->fixture.zone), DOMI_E_STATE);
     assert_int_equal(domi_zone_start(scene->fixture.zone), 0);
-    scripted_join(&scene->registry, 12, 0);
+    hand_answer(&scene->registry, 0, 12);
     peer_open(&scene->peer, &scene->fixture);
     peer_hello(&scene->peer, features);
 }
@@ -305,12 +306,12 @@ static void a_newer_version_drains_and_may_be_called_off(void **state)
     start_plain(scene, DOMI__FEATURE_GROUPS);
     peer_join(peer, USER_A, 1);
     assert_int_equal(peer_next(peer).type, DOMI__FRAME_JOINED);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     assert_true(domi_zone_is_draining(fixture->zone));
     assert_true(scene->registry.draining);
     peer_send_frame(peer, USER_A, 2, 50, "", 0);
     peer_expect_group(peer, DOMI__FRAME_GROUP_CLOSED, 2, DOMI_REASON_DRAINING);
-    scripted_set_outdated(&scene->registry, false);
+    hand_set_outdated(&scene->registry, false);
     assert_false(domi_zone_is_draining(fixture->zone));
     assert_false(scene->registry.draining);
     assert_int_equal(scene->registry.updates, 2);
@@ -329,16 +330,16 @@ static void it_ends_only_while_there_is_a_successor(void **state)
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
     join_many(scene, 1, 1);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     run_ms(scene, 100);
     assert_int_equal(scene->drained, 0);
     /* The successor is lost just before the last member goes. */
-    scripted_set_outdated(&scene->registry, false);
+    hand_set_outdated(&scene->registry, false);
     leave(scene, 1, 1);
     fixture_wait(fixture, fixture_stats(fixture).members == 0);
     run_ms(scene, 200);
     assert_int_equal(scene->drained, 0);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     fixture_wait(fixture, scene->drained == 1);
     run_ms(scene, 100);
     assert_int_equal(scene->drained, 1);
@@ -351,11 +352,11 @@ static void each_drain_ends_for_itself(void **state)
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     fixture_wait(fixture, scene->drained == 1);
-    scripted_set_outdated(&scene->registry, false);
+    hand_set_outdated(&scene->registry, false);
     join_many(scene, 1, 1);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     run_ms(scene, 200);
     assert_int_equal(scene->drained, 1);
     leave(scene, 1, 1);
@@ -369,9 +370,9 @@ static void what_was_asked_for_is_not_called_off(void **state)
     struct fixture *fixture = &scene->fixture;
 
     start_plain(scene, DOMI__FEATURE_GROUPS);
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     assert_int_equal(domi_zone_drain(fixture->zone), 0);
-    scripted_set_outdated(&scene->registry, false);
+    hand_set_outdated(&scene->registry, false);
     assert_true(domi_zone_is_draining(fixture->zone));
     assert_int_equal(scene->registry.updates, 1);
     fixture_wait(fixture, scene->drained == 1);
@@ -387,7 +388,7 @@ static void a_drain_before_the_join_is_told_with_it(void **state)
     assert_int_equal(domi_zone_start(scene->fixture.zone), 0);
     assert_int_equal(domi_zone_drain(scene->fixture.zone), 0);
     assert_int_equal(scene->registry.updates, 0);
-    scripted_join(&scene->registry, 12, 0);
+    hand_answer(&scene->registry, 0, 12);
     assert_int_equal(scene->registry.updates, 1);
     assert_true(scene->registry.draining);
     fixture_wait(&scene->fixture, scene->drained == 1);
@@ -470,9 +471,9 @@ static void what_is_called_off_moves_nobody_any_more(void **state)
     for (uint64_t group = 0; group < 50; group++) {
         join_many(scene, group, 2);
     }
-    scripted_set_outdated(&scene->registry, true);
+    hand_set_outdated(&scene->registry, true);
     fixture_wait(fixture, fixture->closed[DOMI_REASON_DRAINING] > 0);
-    scripted_set_outdated(&scene->registry, false);
+    hand_set_outdated(&scene->registry, false);
     run_ms(scene, 100);
     closed = fixture->closed[DOMI_REASON_DRAINING];
     run_ms(scene, 500);

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cluster/hand.h"
 #include "domi/err.h"
 #include "domi/registry.h"
 #include "frame/frame.h"
-#include "scripted.h"
 #include "zone/state.h"
 
 struct node {
     struct fixture fixture;
-    struct scripted registry;
+    struct hand registry;
     unsigned joined; /* calls */
     int status;      /* of the last */
     unsigned ids;    /* calls */
@@ -43,7 +43,8 @@ static int set_up(void **state)
     struct node *node = calloc(1, sizeof(*node));
 
     assert_non_null(node);
-    scripted_init(&node->registry);
+    hand_open(&node->registry, NULL);
+    node->registry.answers = false;
     *state = node;
     return 0;
 }
@@ -71,7 +72,7 @@ static void start(struct node *node)
 
     fixture_init(&node->fixture, &options);
     assert_int_equal(domi_zone_start(node->fixture.zone), 0);
-    assert_non_null(node->registry.membership);
+    assert_non_null(node->registry.member);
     assert_int_equal(node->joined, 0);
     assert_int_equal(domi_zone_id(node->fixture.zone), -1);
 }
@@ -96,7 +97,7 @@ static void a_registry_may_take_its_time(void **state)
 
     start(node);
     expect_no_link(&node->fixture);
-    scripted_join(&node->registry, 12, 0);
+    hand_answer(&node->registry, 0, 12);
     assert_int_equal(node->joined, 1);
     assert_int_equal(node->status, 0);
     assert_int_equal(domi_zone_id(node->fixture.zone), 12);
@@ -112,7 +113,7 @@ static void a_zone_that_was_refused_can_only_be_closed(void **state)
     struct node *node = *state;
 
     start(node);
-    scripted_join(&node->registry, -1, DOMI_E_VERSION);
+    hand_answer(&node->registry, DOMI_E_VERSION, -1);
     assert_int_equal(node->joined, 1);
     assert_int_equal(node->status, DOMI_E_VERSION);
     assert_int_equal(domi_zone_id(node->fixture.zone), -1);
@@ -191,9 +192,9 @@ static void expect_told(struct node *node, const char *host,
     fixture_init(&node->fixture, &options);
     assert_int_equal(domi_zone_start(node->fixture.zone), 0);
     if (told) {
-        assert_string_equal(node->registry.membership->self.host, told);
+        assert_string_equal(node->registry.member->self.host, told);
     } else {
-        assert_string_not_equal(node->registry.membership->self.host, host);
+        assert_string_not_equal(node->registry.member->self.host, host);
     }
     fixture_fini(&node->fixture);
 }
@@ -221,7 +222,7 @@ static void a_bad_address_is_named_in_the_log(void **state)
         assert_int_equal(domi_zone_start(node->fixture.zone), DOMI_E_OPTION);
         assert_int_equal(
             fixture_logged(&node->fixture, "option advertise is \""), 1);
-        assert_null(node->registry.membership);
+        assert_null(node->registry.member);
         fixture_fini(&node->fixture);
     }
 }
@@ -250,19 +251,19 @@ static void without_an_id_no_link_is_taken_and_links_live_on(void **state)
     struct peer old, new;
 
     start(node);
-    scripted_join(&node->registry, 12, 0);
+    hand_answer(&node->registry, 0, 12);
     peer_open(&old, &node->fixture);
     peer_hello(&old, DOMI__FEATURE_GROUPS);
     peer_join(&old, USER_A, GROUP);
     assert_int_equal(peer_next(&old).type, DOMI__FRAME_JOINED);
-    scripted_set_id(&node->registry, -1);
+    hand_set_id(&node->registry, -1);
     assert_int_equal(node->ids, 1);
     assert_int_equal(node->id, -1);
     assert_int_equal(domi_zone_id(node->fixture.zone), -1);
     expect_no_link(&node->fixture);
     peer_send_frame(&old, USER_A, GROUP, 51, "still here", 10);
     assert_int_equal(peer_next(&old).type, DOMI__FRAME_BROADCAST);
-    scripted_set_id(&node->registry, 13);
+    hand_set_id(&node->registry, 13);
     assert_int_equal(node->ids, 2);
     assert_int_equal(node->id, 13);
     peer_open(&new, &node->fixture);
@@ -283,12 +284,12 @@ static void an_id_that_comes_back_gives_no_session_id_twice(void **state)
     struct peer before, after;
 
     start(node);
-    scripted_join(&node->registry, 12, 0);
+    hand_answer(&node->registry, 0, 12);
     domi__ids_next(&node->fixture.zone->ids);
     node->fixture.zone->ids.stamp += 60000;
     peer_open(&before, &node->fixture);
-    scripted_set_id(&node->registry, -1);
-    scripted_set_id(&node->registry, 12);
+    hand_set_id(&node->registry, -1);
+    hand_set_id(&node->registry, 12);
     peer_open(&after, &node->fixture);
     assert_true(after.id >> 22 >= before.id >> 22);
     assert_int_not_equal(after.id, before.id);

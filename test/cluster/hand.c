@@ -47,8 +47,11 @@ static void leave(struct domi_registry *registry,
 static void update(struct domi_registry *registry,
                    struct domi__membership *member)
 {
-    assert_ptr_equal(hand_of(registry)->member, member);
-    hand_of(registry)->updates++;
+    struct hand *hand = hand_of(registry);
+
+    assert_ptr_equal(hand->member, member);
+    hand->updates++;
+    hand->draining = member->self.draining;
 }
 
 static void place(struct domi_registry *registry, struct domi__place *place)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A registry in the hand of a test: it answers when, and what, the test says.
-   Where groups are it leaves to another one. */
+/* A registry in the hand of a test, of one node: it answers when, and what, the
+   test says. Where groups are it leaves to another one. */
 #ifndef TEST_HAND_H
 #define TEST_HAND_H
 
@@ -8,12 +8,13 @@
 
 struct hand {
     struct domi_registry base;
-    struct domi_registry *real;            /* for places */
-    struct domi__membership *member;       /* who asked to join; or NULL */
+    struct domi_registry *real;      /* for places; NULL: there are none */
+    struct domi__membership *member; /* who asked to join; or NULL */
     bool answers; /* join is answered at once, with `status` and `id` */
     int status;
     int id;
     unsigned updates; /* that the member asked for */
+    bool draining;    /* as it said in the last of them */
     unsigned stale_s;
 };
 
