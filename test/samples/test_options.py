@@ -32,11 +32,13 @@ class Options(support.TestCase):
         users = ('--web', '--origin', '--come-back', '--sessions',
                  '--sessions-per-address', '--handshakes-per-address',
                  '--limit-loopback', '--frame-rate', '--byte-rate',
-                 '--delivery-rate', '--join-rate')
+                 '--delivery-rate', '--join-rate', '--tls-cert', '--tls-key',
+                 '--tls-ca')
         cluster = ('--zone', '--consul', '--advertise', '--check-interval',
                    '--damp', '--settle', '--claim-ttl', '--id-prefix',
                    '--lost-id', '--cluster-key-file',
-                   '--cluster-key-old-file')
+                   '--cluster-key-old-file', '--link-tls-cert',
+                   '--link-tls-key', '--link-tls-ca', '--link-tls-name')
         for name, more, idle in (
                 (SERVERS[0], users + ('--workers', '--groups'),
                  cluster + ('--full-percent',)),
