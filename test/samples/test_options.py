@@ -38,14 +38,15 @@ class Options(support.TestCase):
                    '--damp', '--settle', '--claim-ttl', '--id-prefix',
                    '--lost-id', '--cluster-key-file',
                    '--cluster-key-old-file', '--link-tls-cert',
-                   '--link-tls-key', '--link-tls-ca', '--link-tls-name')
+                   '--link-tls-key', '--link-tls-ca')
+        dialler = ('--full-percent', '--link-tls-name')
         for name, more, idle in (
                 (SERVERS[0], users + ('--workers', '--groups'),
-                 cluster + ('--full-percent',)),
-                (SERVERS[1], users + cluster + ('--full-percent',),
+                 cluster + dialler),
+                (SERVERS[1], users + cluster + dialler,
                  ('--workers', '--groups')),
                 (SERVERS[2], cluster + ('--workers', '--groups'),
-                 users + ('--full-percent',))):
+                 users + dialler)):
             result = self.run_program(name, '--help')
             self.assertEqual(result.returncode, 0)
             self.assertEqual(result.stderr, '')
