@@ -376,6 +376,14 @@ static void a_real_group_is_found_and_its_cache_not_counted(void **state)
     assert_in_range(WEXITSTATUS(status), 49, 65);
 }
 
+/* The thread sanitizer takes several bytes more for each that is used, and
+   they count. */
+#ifdef __SANITIZE_THREAD__
+static const bool may_live_in_a_group = false;
+#else
+static const bool may_live_in_a_group = true;
+#endif
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -391,8 +399,15 @@ int main(void)
         TEST(a_mount_of_part_of_the_groups_is_seen_through),
         TEST(version_1_is_read_too),
         TEST(this_machine_has_some_in_use),
-        TEST(a_real_group_is_found_and_its_cache_not_counted),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest in_a_group[] = {
+        TEST(a_real_group_is_found_and_its_cache_not_counted),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    if (may_live_in_a_group) {
+        failed += cmocka_run_group_tests(in_a_group, NULL, NULL);
+    }
+    return failed;
 }
