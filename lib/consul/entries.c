@@ -18,6 +18,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "consul/ids.h"
 
 #define PORT_MAX 65535
 #define VERSION_MAX INT32_MAX
@@ -64,27 +65,6 @@ static double number_of(const cJSON *object, const char *key, double max)
     return number >= 0 && number <= max && (double)(uint64_t)number == number
                ? number
                : -1;
-}
-
-/* Decimal digits, without sign, space or leading zero, as a number from 0 to
-   `max`; or -1. */
-static int decimal(const char *text, int max)
-{
-    int64_t number = 0;
-
-    if (!*text || (text[0] == '0' && text[1])) {
-        return -1;
-    }
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9') {
-            return -1;
-        }
-        number = number * 10 + (*text - '0');
-        if (number > max) {
-            return -1;
-        }
-    }
-    return (int)number;
 }
 
 /* ---- faults -------------------------------------------------------------- */
@@ -161,7 +141,7 @@ static int read_number(const cJSON *meta, const char *key, int max,
 {
     const cJSON *item = member(meta, key);
     const char *text = cJSON_GetStringValue(item);
-    int number = text ? decimal(text, max) : -1;
+    int number = text ? domi__consul_decimal(text, max) : -1;
 
     if (item && number < 0) {
         add_fault(out, name, "its %s is no number from 0 to %d, and is taken "
@@ -217,7 +197,7 @@ static bool read_entry(struct domi__consul_entry *entry,
     if (!host || !*host) {
         host = text_of(node, "Address");
     }
-    entry->id = id ? decimal(id, DOMI__NODE_ID_MAX) : -1;
+    entry->id = id ? domi__consul_id_of(id) : -1;
     if (entry->id < 0) {
         add_fault(out, name, "the id is no number from 0 to %d",
                   DOMI__NODE_ID_MAX);

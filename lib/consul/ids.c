@@ -10,21 +10,28 @@
 
 #define IDS (DOMI__NODE_ID_MAX + 1)
 
-int domi__consul_id_of(const char *text)
+int domi__consul_decimal(const char *text, int max)
 {
-    size_t size = strlen(text);
-    int id = 0;
+    int64_t number = 0;
 
-    if (size == 0 || size > 4 || (size > 1 && text[0] == '0')) {
+    if (!*text || (text[0] == '0' && text[1])) {
         return -1;
     }
     for (; *text; text++) {
         if (*text < '0' || *text > '9') {
             return -1;
         }
-        id = id * 10 + (*text - '0');
+        number = number * 10 + (*text - '0');
+        if (number > max) {
+            return -1;
+        }
     }
-    return id <= DOMI__NODE_ID_MAX ? id : -1;
+    return (int)number;
+}
+
+int domi__consul_id_of(const char *text)
+{
+    return domi__consul_decimal(text, DOMI__NODE_ID_MAX);
 }
 
 void domi__consul_ids_add(struct domi__consul_ids *ids, int id)

@@ -23,6 +23,10 @@ struct domi__consul_services {
     struct domi__consul_ids foreign_living;
 };
 
+/* Decimal digits, without sign, space or leading zero, as a number from 0 to
+   `max`; or -1. */
+int domi__consul_decimal(const char *text, int max);
+
 /* The id that decimal text stands for as domi writes it, or -1. */
 int domi__consul_id_of(const char *text);
 
