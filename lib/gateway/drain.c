@@ -84,11 +84,6 @@ static void send_some_away(struct domi_gateway *gateway)
 
 /* ---- steps --------------------------------------------------------------- */
 
-static bool may_end(const struct domi_gateway *gateway)
-{
-    return gateway->admitted == 0;
-}
-
 static void end(struct domi_gateway *gateway)
 {
     gateway->drain.ended = true;
@@ -121,7 +116,7 @@ static void on_step(struct domi__timer *timer)
 
     if (!gateway->drain.active) {
         reopen(gateway);
-    } else if (may_end(gateway)) {
+    } else if (gateway->admitted == 0) {
         end(gateway);
     } else {
         start_timer(gateway, STEP_MS);
@@ -132,7 +127,7 @@ static void on_step(struct domi__timer *timer)
 void domi__gateway_drain_look(struct domi_gateway *gateway)
 {
     if (gateway->running && gateway->drain.active && !gateway->drain.ended &&
-        may_end(gateway)) {
+        gateway->admitted == 0) {
         start_timer(gateway, 0);
     }
 }
@@ -156,7 +151,6 @@ void domi__gateway_drain_begin(struct domi_gateway *gateway, bool asked)
 
     drain->asked |= asked;
     if (drain->active) {
-        domi__gateway_drain_look(gateway);
         return;
     }
     drain->ended = false;
