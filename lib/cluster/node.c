@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include <uv.h>
+
 #include "base/ids.h"
 #include "domi/err.h"
 #include "http/http.h"
@@ -20,15 +22,11 @@ static bool is_address(const char *host)
 
 bool domi__node_is_loopback(const char *host)
 {
-    struct in6_addr v6;
-    struct in_addr v4;
+    struct sockaddr_storage address;
 
-    if (inet_pton(AF_INET, host, &v4) == 1) {
-        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-    }
-    return inet_pton(AF_INET6, host, &v6) == 1 &&
-           (IN6_IS_ADDR_LOOPBACK(&v6) ||
-            (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET));
+    return (uv_ip4_addr(host, 0, (struct sockaddr_in *)&address) == 0 ||
+            uv_ip6_addr(host, 0, (struct sockaddr_in6 *)&address) == 0) &&
+           domi__address_is_loopback((struct sockaddr *)&address);
 }
 
 static bool is_port(int port)

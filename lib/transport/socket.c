@@ -147,23 +147,26 @@ void domi__socket_address(int fd, char *out, size_t size)
     }
 }
 
-/* 127.0.0.0/8, ::1, and the first as a socket for both kinds shows it. */
+bool domi__address_is_loopback(const struct sockaddr *address)
+{
+    const struct in6_addr *v6;
+
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return address->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(v6) ||
+            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
+}
+
 bool domi__socket_is_loopback(int fd)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
-    const struct in6_addr *v6;
 
-    if (getpeername(fd, (struct sockaddr *)&peer, &length)) {
-        return false;
-    }
-    if (peer.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    }
-    v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
-    return peer.ss_family == AF_INET6 &&
-           (IN6_IS_ADDR_LOOPBACK(v6) ||
-            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127));
+    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 &&
+           domi__address_is_loopback((struct sockaddr *)&peer);
 }

@@ -15,6 +15,7 @@
 #include "domi/gateway.h"
 #include "domi/reason.h"
 
+struct sockaddr;
 struct uv_loop_s;
 
 /* All of this room runs on the loop's thread. */
@@ -318,6 +319,9 @@ void domi__session_address(const struct domi__session *session, char *out,
                            size_t size);
 
 #define DOMI__ADDRESS_SIZE 64
+
+/* 127.0.0.0/8, ::1, and the first as a socket for both kinds shows it. Pure. */
+bool domi__address_is_loopback(const struct sockaddr *address);
 
 /* ---- fan-out: one frame for many sessions ------------------------------- */
 
